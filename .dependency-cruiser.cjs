@@ -1,0 +1,190 @@
+/**
+ * Who may import whom (docs/ARCHITECTURE.md, "Where things live"). The compiler keeps Node and the DOM out of the pure
+ * rings; this keeps the folders apart. Type-only imports count: a type is knowledge of the other folder too.
+ */
+
+const packages = (...names) => `^node_modules/(${names.join('|')})/`;
+
+/** What everybody in the server may know of infra: the door to SQL and a hash, not the engines behind them. */
+const doors = '^src/server/infra/(database|tables|sha256)[.]ts$';
+
+/** Folder → what it may import of ours, apart from itself. */
+const serverFolders = {
+  edge: {
+    may: ['^src/(core|protocol|sync)/', '^src/server/(command|read|fanout)/', doors],
+    why: 'The edge turns bytes into commands and results into bytes. It writes through command, reads through read, listens through fanout.',
+  },
+  command: {
+    may: ['^src/(core|protocol)/', '^src/server/(log|project|fanout)/', doors],
+    why: 'The one write path decides, then appends, projects and hints. It knows no socket, no request and no way of reading.',
+  },
+  log: {
+    may: ['^src/(core|protocol)/', '^src/server/infra/'],
+    why: 'The log keeps events. What is made of them, and who is told, is decided above it.',
+  },
+  project: {
+    may: ['^src/(core|protocol)/', '^src/server/(log|infra)/'],
+    why: 'A projection follows from the log and nothing else, or it could not be rebuilt from it (LOG-6).',
+  },
+  fanout: {
+    may: ['^src/(core|protocol)/', '^src/server/(log|infra)/'],
+    why: 'Hints say how far the log has come; they carry no data and know no command (SYN-7).',
+  },
+  read: {
+    may: ['^src/(core|protocol)/', '^src/server/(log|project|infra)/'],
+    why: 'Reads are not writes (LOG-7): no way leads from here to command.',
+  },
+  infra: {
+    may: [],
+    why: 'Databases and files know nothing of memories, so the same engine serves every folder above.',
+  },
+};
+
+const fromServerFolder = ([folder, { may, why }]) => ({
+  name: `server-${folder}`,
+  comment: why,
+  severity: 'error',
+  from: { path: `^src/server/${folder}/` },
+  to: { path: '^(src|test|bench|examples)/', pathNot: [`^src/server/${folder}/`, ...may] },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'core-is-pure',
+      comment: 'Client and server decide alike because both run this code; it depends on itself and on two pure packages.',
+      severity: 'error',
+      from: { path: '^src/core/' },
+      to: { pathNot: ['^src/core/', packages('zod', 'fast-json-patch')] },
+    },
+    {
+      name: 'protocol-is-pure',
+      comment:
+        'The wire is the same on every side: core, a schema and a codec, nothing that is only in Node or only in a browser.',
+      severity: 'error',
+      from: { path: '^src/protocol/' },
+      to: { pathNot: ['^src/(core|protocol)/', packages('zod', 'msgpackr')] },
+    },
+    {
+      name: 'sync-is-pure',
+      comment: 'Sync sessions are functions of state and input; whoever runs them brings the socket, the timer and the store.',
+      severity: 'error',
+      from: { path: '^src/sync/' },
+      to: { pathNot: '^src/(core|protocol|sync)/' },
+    },
+    ...Object.entries(serverFolders).map(fromServerFolder),
+    {
+      name: 'app-assembles-the-edge',
+      comment: 'app.ts puts routes and sockets together from what it is given; what they need is made in deps.ts.',
+      severity: 'error',
+      from: { path: '^src/server/app[.]ts$' },
+      to: {
+        path: '^(src|test|bench|examples)/',
+        pathNot: ['^src/(core|protocol|sync)/', '^src/server/edge/', '^src/server/config[.]ts$', doors],
+      },
+    },
+    {
+      name: 'one-place-constructs',
+      comment:
+        'Only main.ts, cli.ts and deps.ts see everything. Other files beside them are tables and know the pure rings at most.',
+      severity: 'error',
+      from: { path: '^src/server/[^/]+[.]ts$', pathNot: '^src/server/(main|cli|deps|app)[.]ts$' },
+      to: { path: '^(src|test|bench|examples)/', pathNot: ['^src/(core|protocol|sync)/', '^src/server/config[.]ts$'] },
+    },
+    {
+      name: 'every-folder-has-a-rule',
+      comment: 'A new folder gets a row in this table before it gets imports.',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: ['^src/(core|protocol|sync)/', `^src/server/(${Object.keys(serverFolders).join('|')})/`, '^src/server/[^/]+$'],
+      },
+      to: {},
+    },
+    {
+      name: 'drivers-live-in-infra',
+      comment: 'Both databases pass through one door, database.ts; a driver used beside it works on one of them only.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/infra/' },
+      to: { path: packages('pg', 'pg-copy-streams', 'pg-pool', '@electric-sql', 'redis', 'ioredis') },
+    },
+    {
+      name: 'the-web-lives-in-the-edge',
+      comment: 'No status code and no socket below the edge: the same command serves HTTP, WebSocket and agents.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/(edge/|app[.]ts$|main[.]ts$|cli[.]ts$|deps[.]ts$)' },
+      to: { path: packages('fastify', '@fastify', 'ws') },
+    },
+    {
+      name: 'source-knows-no-tests',
+      comment: 'What runs in production must not need what is only there to test or show it.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|examples)/' },
+    },
+    {
+      name: 'source-knows-no-dev-dependencies',
+      comment: 'An installation without devDependencies has to start.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        dependencyTypesNot: ['npm', 'npm-peer', 'npm-optional'],
+        pathNot: '^node_modules/@types/',
+      },
+    },
+    {
+      name: 'examples-use-the-published-part',
+      comment: 'An example shows what somebody outside can do: the wire and the pure rings, not the server from inside.',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { path: '^(src|test|bench)/', pathNot: '^src/(core|protocol|sync)/' },
+    },
+    {
+      name: 'bench-measures-from-outside',
+      comment: 'A bench talks to a server as clients do; only the databases it may open itself, to fill or to compare them.',
+      severity: 'error',
+      from: { path: '^bench/' },
+      to: { path: '^(src|test|examples)/', pathNot: ['^src/(core|protocol|sync)/', '^src/server/infra/'] },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Two files that need each other are one file, or miss a third below them.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'A file that imports nothing and that nobody imports is left over.',
+      severity: 'error',
+      from: { path: '^(src|bench|examples)/', orphan: true, pathNot: '[.]d[.]ts$' },
+      to: {},
+    },
+    {
+      name: 'imports-resolve',
+      comment: 'An import that leads nowhere is a typing error or a package missing from package.json.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'packages-are-listed',
+      comment: 'A package that is only there because another one brought it can be gone tomorrow.',
+      severity: 'error',
+      from: { path: '^(src|bench|examples|test)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+  ],
+  options: {
+    // dependency-cruiser reads TypeScript through the compiler's JavaScript API, which TypeScript 7 does not have; swc
+    // parses instead, and sees type-only imports as well.
+    parser: 'swc',
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.json', '.d.ts'],
+    },
+  },
+};

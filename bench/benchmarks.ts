@@ -1,0 +1,10 @@
+import type { Benchmark } from './benchmark.ts';
+import { coldSync } from './benchmarks/cold-sync.ts';
+import { peakRss } from './benchmarks/peak-rss.ts';
+import { propagation } from './benchmarks/propagation.ts';
+import { push } from './benchmarks/push.ts';
+import { manyUsers } from './benchmarks/users.ts';
+import { wireSize } from './benchmarks/wire-size.ts';
+
+/** In the order in which they run. */
+export const benchmarks: readonly Benchmark[] = [propagation, push, coldSync, manyUsers, wireSize, peakRss];

@@ -1,0 +1,104 @@
+/** A minimal device of the server under test. It keeps nothing, but it checks that no event is missing. */
+import { inflateRawSync } from 'node:zlib';
+import type { DeviceId } from '../src/core/ids.ts';
+import { deflatedBytes, packClientFrame, unpackServerFrame } from '../src/protocol/binary-codec.ts';
+import { type ClientFrame, helloFlags, type ServerFrame } from '../src/protocol/frames.ts';
+import { clientFrameToJson, parseServerFrame } from '../src/protocol/json-codec.ts';
+import { wireLimits } from '../src/protocol/limits.ts';
+import { protocolVersion } from '../src/protocol/version.ts';
+import { createDeviceProgress, type Device, type DeviceOptions } from './device.ts';
+import { type FrameHead, headOf, readFrameHead } from './frame-head.ts';
+import { openSocket } from './socket.ts';
+
+export interface DeviceAccess {
+  readonly url: string;
+  readonly token: string;
+  readonly device: DeviceId;
+}
+
+export async function openFrameDevice(access: DeviceAccess, options: DeviceOptions): Promise<Device> {
+  const progress = createDeviceProgress();
+  let received = 0;
+  let bytes = 0;
+  let cursor = 0;
+  let unconfirmed = 0;
+  let counter = 0;
+  const send = (frame: ClientFrame): void => {
+    socket.send(options.json === true ? JSON.stringify(clientFrameToJson(frame)) : packClientFrame(frame));
+  };
+
+  const moveTo = (seq: number): void => {
+    cursor = seq;
+    progress.seq.advance(seq);
+  };
+
+  const onHead = (head: FrameHead): void => {
+    switch (head.type) {
+      case 'DELTA': {
+        const { from, to, acked } = head;
+        if (from !== cursor) throw new Error(`the cursor is ${cursor}, and the events after ${from} came`);
+        received += to - from;
+        moveTo(to);
+        if (acked !== undefined) progress.acked.advance(acked);
+        if (++unconfirmed < wireLimits.maxInFlight / 4) return;
+        unconfirmed = 0;
+        send({ type: 'GOT', to });
+        return;
+      }
+      case 'SNAPSHOT':
+        received += head.count;
+        if (head.isLast) moveTo(head.at);
+        return;
+      case 'OTHER':
+        onOther(head.frame);
+    }
+  };
+
+  const onOther = (frame: Extract<FrameHead, { type: 'OTHER' }>['frame']): void => {
+    if (frame.type === 'WELCOME') {
+      bytes = 0;
+      progress.answered.advance(1);
+    } else if (frame.type === 'PING') send({ type: 'PONG' });
+    else if (frame.type !== 'PONG') throw new Error(`the server sent ${JSON.stringify(frame)}`);
+  };
+
+  const onMessage = (data: Buffer, isBinary: boolean): void => {
+    bytes += data.length;
+    onHead(isBinary ? readBinary(data, options.decode ?? true) : headOf(parseServerFrame(data.toString())));
+  };
+
+  const socket = await openSocket(`${access.url.replace('http', 'ws')}/api/v1/sync`, { onMessage, onFailure: progress.fail });
+
+  return {
+    get received() {
+      return received;
+    },
+    get bytes() {
+      return bytes;
+    },
+    hello: () => {
+      send(toHello(access, options));
+      return progress.answered.until(1);
+    },
+    prepare: (ops) => {
+      const frame = packClientFrame({ type: 'PUSH', firstCounter: counter + 1, base: cursor, ops });
+      counter += ops.length;
+      return frame;
+    },
+    send: (frame) => socket.send(frame),
+    untilAcked: (last) => progress.acked.until(last),
+    untilSeq: (seq) => progress.seq.until(seq),
+    close: () => socket.close(),
+  };
+}
+
+function toHello({ device, token }: DeviceAccess, { deflate = false }: DeviceOptions): ClientFrame {
+  const flags = deflate ? helloFlags.deflate : 0;
+  return { type: 'HELLO', protocol: protocolVersion, flags, device, epoch: null, cursor: 0, lastCounter: 0, token, now: Date.now() };
+}
+
+function readBinary(data: Buffer, decode: boolean): FrameHead {
+  const deflated = deflatedBytes(data);
+  const frame = deflated === null ? data : inflateRawSync(deflated);
+  return decode ? headOf(unpackServerFrame(frame) satisfies ServerFrame) : readFrameHead(frame);
+}

@@ -1,0 +1,70 @@
+/** A server as a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Cleanup } from './cleanup.ts';
+
+export interface ServerProcess {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  readonly pid: number;
+  /** Resolves when the process has ended. */
+  stop(): Promise<void>;
+}
+
+export interface ProcessOptions {
+  /** Absolute path of the script. */
+  readonly script: string;
+  readonly args?: readonly string[];
+  /** Flags of Node itself, e.g. `--cpu-prof`. */
+  readonly nodeArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const startTimeoutMs = 60_000;
+const stopTimeoutMs = 20_000;
+const keptLogChars = 4_000;
+
+/** Resolves when the process has said on stdout where it listens. */
+export async function startServer(cleanup: Cleanup, options: ProcessOptions): Promise<ServerProcess> {
+  const { script, args = [], nodeArgs = [], env = {} } = options;
+  const child = spawn(process.execPath, [...nodeArgs, script, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = cleanup.defer(() => end(child));
+  try {
+    const url = await untilListening(child);
+    return { url, pid: child.pid ?? 0, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function untilListening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let log = '';
+    const fail = (why: string): void => reject(new Error(`${child.spawnargs.join(' ')}: ${why}\n${log}`));
+    const timer = setTimeout(fail, startTimeoutMs, `said nothing for ${startTimeoutMs} ms`);
+    const hear = (chunk: Buffer): void => {
+      log = (log + chunk.toString()).slice(-keptLogChars);
+      const url = /http:\/\/127\.0\.0\.1:\d+/.exec(log)?.[0];
+      if (url === undefined) return;
+      clearTimeout(timer);
+      resolve(url);
+    };
+    child.stdout?.on('data', hear);
+    child.stderr?.on('data', (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-keptLogChars);
+      process.stderr.write(chunk);
+    });
+    child.once('error', (error) => fail(error.message));
+    child.once('exit', (code, signal) => fail(`ended with ${code ?? signal}`));
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  await ended;
+  clearTimeout(timer);
+}

@@ -1,0 +1,63 @@
+/** AIBrain Server, started as anybody starts it. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { DeviceId } from '../src/core/ids.ts';
+import type { Contestant, SyncUser } from './contestant.ts';
+import { openFrameDevice } from './frame-device.ts';
+import type { Place } from './place.ts';
+import { startServer } from './server-process.ts';
+
+export interface ServerOptions {
+  /** Flags of Node for the server's process, e.g. `--cpu-prof`. */
+  readonly nodeArgs: readonly string[];
+}
+
+const password = 'a password of the benchmark 2f6b';
+
+export function createServerUnderTest({ nodeArgs }: ServerOptions): Contestant {
+  return {
+    name: 'ours',
+    start: async (cleanup, place) => {
+      const script = join(import.meta.dirname, '../src/server/main.js');
+      const { url, pid, stop } = await startServer(cleanup, { script, nodeArgs, env: toEnv(place) });
+      return {
+        pid,
+        stop,
+        register: (name) => authenticate(url, 'register', name),
+        signIn: (name) => authenticate(url, 'login', name),
+      };
+    },
+  };
+}
+
+function toEnv(place: Place): Record<string, string> {
+  const database = place.engine === 'postgresql' ? { DATABASE_URL: place.databaseUrl } : { DATA_DIR: place.dataDir };
+  return { ...database, HOST: '127.0.0.1', PORT: '0', RATE_LIMIT: 'off', LOG_LEVEL: 'warn', JWT_SECRET: randomUUID() + randomUUID() };
+}
+
+/** `GET /api/v1/memories` of a user, as a caller of the REST API sees it. */
+export interface RestUser extends SyncUser {
+  listMemories(limit: number): Promise<readonly unknown[]>;
+}
+
+async function authenticate(url: string, how: 'register' | 'login', name: string): Promise<RestUser> {
+  const body = { email: `${name}@bench.example`, password };
+  const { token } = await call<{ token: string }>(`${url}/api/v1/auth/${how}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return {
+    openDevice: (options = {}) => openFrameDevice({ url, token, device: randomUUID() as string as DeviceId }, options),
+    listMemories: async (limit) => {
+      const headers = { authorization: `Bearer ${token}` };
+      return (await call<{ memories: unknown[] }>(`${url}/api/v1/memories?limit=${limit}`, { headers })).memories;
+    },
+  };
+}
+
+async function call<Answer>(url: string, request: RequestInit): Promise<Answer> {
+  const response = await fetch(url, request);
+  if (!response.ok) throw new Error(`${request.method ?? 'GET'} ${new URL(url).pathname}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as Answer;
+}

@@ -1,0 +1,128 @@
+/**
+ * Events in the form in which the log stores them and a DELTA carries them (SYN-11): one MessagePack array per event,
+ * without its seq, which follows from its place. The payload, which erasure blanks, is the array's last item, so a stored
+ * event is `prefix ‖ payload`.
+ *
+ *   [code, device, counter, at, hlc.ms − at, hlc.count, memoryId, extras?, patch]
+ *
+ * code = kind | outcome << 4. device is the ordinal. extras = [lost, conflicts, rejection code] stands only where there is
+ * something in it. patch is `packChange`'s.
+ */
+import type { Hlc } from '../core/clock.ts';
+import { type ConflictRef, eventKinds, type LogEvent, type Outcome, outcomes, rejectionCodes } from '../core/event.ts';
+import { type DeviceId, idFromBytes, idToBytes, type MemoryId } from '../core/ids.ts';
+import type { EventKind, RejectionCode } from '../core/merge.ts';
+import type { Change } from '../core/patch.ts';
+import type { RegisterName } from '../core/register.ts';
+import { asArray, asBytes, asInteger, MalformedValue } from './packed-values.ts';
+import { concatBytes, pack } from './message-pack.ts';
+import { changeFromPacked, packChange, registerFromCode, registerToCode } from './packed-change.ts';
+
+export interface EventToStore {
+  readonly device: number;
+  readonly counter: number;
+  readonly hlc: Hlc;
+  readonly at: number;
+  readonly memoryId: MemoryId;
+  readonly kind: EventKind;
+  readonly outcome: Outcome;
+  readonly code?: RejectionCode;
+  readonly change: Change | null;
+  readonly lost: readonly RegisterName[];
+  readonly conflicts: readonly ConflictRef[];
+}
+
+export interface StoredEvent {
+  readonly prefix: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** The payload of an event whose content was erased, or whose op was rejected: MessagePack nil. */
+export const erasedPayload: Uint8Array = Uint8Array.of(0xc0);
+
+export function packEvent(event: EventToStore): StoredEvent {
+  const items: unknown[] = [
+    eventKinds.indexOf(event.kind) | (outcomes.indexOf(event.outcome) << 4),
+    event.device,
+    event.counter,
+    event.at,
+    event.hlc.ms - event.at,
+    event.hlc.count,
+    idToBytes(event.memoryId),
+  ];
+  if (event.lost.length > 0 || event.conflicts.length > 0 || event.code !== undefined) items.push(packExtras(event));
+  const prefix = pack(items);
+  prefix[0] = 0x90 | (items.length + 1);
+  return { prefix, payload: event.change === null ? erasedPayload : packChange(event.change) };
+}
+
+/** An array header followed by events as they are stored: the `events` item of a binary DELTA. */
+export function joinEvents(count: number, stored: Uint8Array): Uint8Array {
+  return concatBytes([arrayHeader(count), stored]);
+}
+
+/** @throws MalformedValue when the item is no event. */
+export function eventFromPacked(item: unknown, seq: number, deviceByOrdinal: ReadonlyMap<number, DeviceId>): LogEvent {
+  const items = asArray(item, 'event', 8, 9);
+  const code = asInteger(items[0], 'event.code');
+  const at = asInteger(items[3], 'event.at');
+  const extras = items.length === 9 ? unpackExtras(items[7]) : noExtras;
+  return {
+    seq,
+    device: deviceByOrdinal.get(asInteger(items[1], 'event.device')) ?? unknownDevice(items[1]),
+    counter: asInteger(items[2], 'event.counter'),
+    hlc: { ms: at + asInteger(items[4], 'event.hlc'), count: asInteger(items[5], 'event.hlc') },
+    at,
+    memoryId: idFromBytes(asBytes(items[6], 'event.memoryId', 16)),
+    kind: eventKinds[code & 0x0f] ?? 'update',
+    outcome: outcomes[code >> 4] ?? 'applied',
+    ...extras,
+    change: items.at(-1) === null ? null : changeFromPacked(items.at(-1), 'event.patch'),
+  };
+}
+
+interface Extras {
+  readonly lost: readonly RegisterName[];
+  readonly conflicts: readonly ConflictRef[];
+  readonly code?: RejectionCode;
+}
+
+const noExtras: Extras = { lost: [], conflicts: [] };
+
+function packExtras(event: EventToStore): unknown[] {
+  return [
+    event.lost.map(registerToCode),
+    event.conflicts.map((ref) => [idToBytes(ref.id), registerToCode(ref.register), ref.winnerSeq, ref.loserSeq]),
+    event.code === undefined ? null : rejectionCodes.indexOf(event.code),
+  ];
+}
+
+function unpackExtras(item: unknown): Extras {
+  const [lost, conflicts, code] = asArray(item, 'event.extras', 3, 3);
+  const known = {
+    lost: asArray(lost, 'event.lost').map((entry) => registerFromCode(entry, 'event.lost')),
+    conflicts: asArray(conflicts, 'event.conflicts').map(unpackConflictRef),
+  };
+  return code === null ? known : { ...known, code: rejectionCodes[asInteger(code, 'event.code')] ?? 'invalid_value' };
+}
+
+function unpackConflictRef(item: unknown): ConflictRef {
+  const [id, register, winnerSeq, loserSeq] = asArray(item, 'event.conflicts', 4, 4);
+  return {
+    id: idFromBytes(asBytes(id, 'event.conflicts.id', 16)),
+    register: registerFromCode(register, 'event.conflicts.register'),
+    winnerSeq: asInteger(winnerSeq, 'event.conflicts.winnerSeq'),
+    loserSeq: asInteger(loserSeq, 'event.conflicts.loserSeq'),
+  };
+}
+
+function arrayHeader(count: number): Uint8Array {
+  if (count < 16) return Uint8Array.of(0x90 | count);
+  return count < 65_536
+    ? Uint8Array.of(0xdc, count >> 8, count & 0xff)
+    : Uint8Array.of(0xdd, count >>> 24, (count >>> 16) & 0xff, (count >>> 8) & 0xff, count & 0xff);
+}
+
+function unknownDevice(ordinal: unknown): never {
+  throw new MalformedValue('event.device', `has no ordinal ${String(ordinal)} in the device table`);
+}

@@ -1,0 +1,72 @@
+/** What can be asked of the one write path (LOG-7), and what it answers. */
+import type { LogEvent } from '../../core/event.ts';
+import type { DeviceId, MemoryId, UserId } from '../../core/ids.ts';
+import type { MemoryState } from '../../core/merge.ts';
+import type { Change } from '../../core/patch.ts';
+import type { PushedOp } from '../../protocol/frames.ts';
+import type { Queryable } from '../infra/database.ts';
+
+/** A replica of the user, by both its names. */
+export interface Replica {
+  readonly ordinal: number;
+  readonly id: DeviceId;
+}
+
+/** Ops of a device, with counters `firstCounter`, `firstCounter + 1` … */
+export interface PushRequest {
+  readonly kind: 'push';
+  readonly userId: UserId;
+  readonly device: Replica;
+  readonly firstCounter: number;
+  readonly base: number;
+  readonly ops: readonly PushedOp[];
+}
+
+/**
+ * One write of the server's own replica, for the device `actor`. `decide` sees the memory as it stands under the head's
+ * lock and says what to write; it may run more than once.
+ */
+export interface WriteRequest {
+  readonly kind: 'write';
+  readonly userId: UserId;
+  readonly actor: Replica;
+  readonly memoryId: MemoryId;
+  readonly decide: (state: MemoryState | null) => Decision;
+  /** The op may assume that the memory does not exist yet: saves reading it. A wrong guess costs a second try. */
+  readonly expectNew?: boolean;
+  /** Further statements of the same transaction, run after the event is written and only if this request wrote one (erasure). */
+  readonly alsoWrite?: (tx: Queryable) => Promise<void>;
+}
+
+export type AppendRequest = PushRequest | WriteRequest;
+
+export type Decision =
+  | { readonly write: Change; readonly erase?: boolean }
+  /** Nothing to write, for the caller to tell apart. */
+  | { readonly refuse: string; readonly detail?: string };
+
+export type AppendResult =
+  | PushResult
+  | WriteResult
+  | { readonly kind: 'counter_gap'; readonly expected: number }
+  /** The base is above the head: the device has seen what this log never held. */
+  | { readonly kind: 'cursor_ahead'; readonly head: number }
+  | { readonly kind: 'unknown_user' };
+
+export interface PushResult {
+  readonly kind: 'pushed';
+  /** The device's last counter that the log holds. */
+  readonly acked: number;
+  readonly head: number;
+  /** Counters that were in the log before: first and last, null when all were new. */
+  readonly replayed: { readonly first: number; readonly last: number } | null;
+}
+
+export interface WriteResult {
+  readonly kind: 'written' | 'refused';
+  readonly state: MemoryState | null;
+  /** The event, when one was written. */
+  readonly event: LogEvent | null;
+  readonly refusal?: { readonly code: string; readonly detail?: string };
+}
+

@@ -1,0 +1,31 @@
+/** The one write path (LOG-7) with its commits announced: what every edge gets to write through. */
+import { concatBytes } from '../../protocol/message-pack.ts';
+import type { Hub } from '../fanout/hub.ts';
+import type { Database } from '../infra/database.ts';
+import { createAppendCache } from './append-cache.ts';
+import { createGroupCommit, type GroupCommit } from './group-commit.ts';
+import type { UserPlan } from './user-plan.ts';
+
+export interface AppendDeps {
+  readonly db: Database;
+  readonly hub: Hub;
+  /** Unix ms. */
+  readonly now: () => number;
+}
+
+export function createAppend({ db, hub, now }: AppendDeps): GroupCommit {
+  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted: (plan) => hub.publish(toCommitted(plan)) });
+}
+
+function toCommitted(plan: UserPlan) {
+  return {
+    userId: plan.after.userId,
+    from: plan.before.seq,
+    to: plan.after.seq,
+    count: plan.events.length,
+    events: concatBytes(plan.events.map((event) => event.wire)),
+    deviceByOrdinal: new Map([...plan.after.deviceByOrdinal].filter(([ordinal]) => plan.lastCounterByDevice.has(ordinal))),
+    stateHash: plan.after.stateHash,
+    lastCounterByDevice: plan.lastCounterByDevice,
+  };
+}

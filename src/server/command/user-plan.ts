@@ -1,0 +1,250 @@
+/**
+ * What a group of requests does to one user's log: events, rows and answers, worked out from the head and the touched
+ * memories without any I/O. Whoever writes it must hold that head: the plan is good for exactly that seq.
+ */
+import { randomBytes } from 'node:crypto';
+import { clampHlc, compareHlc, type Hlc, tick } from '../../core/clock.ts';
+import type { ConflictRef, LogEvent } from '../../core/event.ts';
+import { conflictId, eventHash, payloadHash, saltBytes } from '../../core/hash-chain.ts';
+import { type ConflictId, type MemoryId, serverDeviceId } from '../../core/ids.ts';
+import { fieldsOf, type MemoryState, type Merged, merge, type OpenConflict, type PlacedOp, type Rejected, type Resolution } from '../../core/merge.ts';
+import { moveRow } from '../../core/state-hash.ts';
+import type { VectorClock } from '../../core/vector-clock.ts';
+import { concatBytes } from '../../protocol/message-pack.ts';
+import { packEvent } from '../../protocol/wire-events.ts';
+import { sha256 } from '../infra/sha256.ts';
+import { clockAt, type PlacedDot } from '../log/clock-at.ts';
+import type { Head } from '../log/head.ts';
+import { hashedHeader, metaToBytes } from '../log/log-bytes.ts';
+import type { EventRow } from '../log/rows.ts';
+import type { AppendRequest, AppendResult, PushRequest, Replica, WriteRequest } from './append-request.ts';
+
+export interface ConflictChange extends OpenConflict {
+  readonly id: ConflictId;
+  readonly memoryId: MemoryId;
+  readonly at: number;
+  readonly resolution: Resolution | null;
+  readonly resolvedSeq: number | null;
+}
+
+export interface UserPlan {
+  readonly before: Head;
+  readonly after: Head;
+  readonly events: readonly EventRow[];
+  /** The final state of each touched memory. */
+  readonly states: ReadonlyMap<MemoryId, MemoryState>;
+  readonly conflicts: ReadonlyMap<ConflictId, ConflictChange>;
+  /** In the order of the requests. */
+  readonly results: readonly AppendResult[];
+  /** For each device that wrote, its last counter in this plan. */
+  readonly lastCounterByDevice: ReadonlyMap<number, number>;
+}
+
+export interface PlanInput {
+  readonly head: Head;
+  /** Touched memories; a memory that is missing does not exist. */
+  readonly states: ReadonlyMap<MemoryId, MemoryState>;
+  /** For every base below the head that a request names, at least the first dot of each device after it. */
+  readonly dotsSince: (base: number) => Iterable<PlacedDot>;
+  readonly requests: readonly AppendRequest[];
+  /** Server time, Unix ms. */
+  readonly at: number;
+}
+
+export function planUser(input: PlanInput): UserPlan {
+  const draft = new UserDraft(input);
+  const results = input.requests.map((request) => (request.kind === 'push' ? draft.push(request) : draft.write(request)));
+  return draft.finish(results);
+}
+
+interface OpToAppend {
+  readonly device: Replica;
+  readonly actor: Replica | null;
+  readonly counter: number;
+  readonly base: number;
+  readonly hlc: Hlc;
+  readonly memoryId: MemoryId;
+  readonly change: PlacedOp['change'];
+  readonly erase?: boolean;
+}
+
+/** The server's replica, for every user. */
+const server: Replica = { ordinal: 0, id: serverDeviceId };
+
+/** The plan while it grows; it lives for one call of `planUser`. */
+class UserDraft {
+  readonly #input: PlanInput;
+  readonly #events: EventRow[] = [];
+  readonly #touched = new Map<MemoryId, MemoryState>();
+  readonly #conflicts = new Map<ConflictId, ConflictChange>();
+  readonly #clock: Map<number, number>;
+  readonly #dots: PlacedDot[] = [];
+  readonly #deviceByOrdinal: Map<number, Replica['id']>;
+  readonly #clockByBase = new Map<number, VectorClock>();
+  readonly #lastCounterByDevice = new Map<number, number>();
+  /** One draw for all: a call for each salt would cost more than its hash. */
+  readonly #salts: Uint8Array;
+  #seq: number;
+  #hash: Uint8Array;
+  #stateHash: Head['stateHash'];
+  #live: number;
+
+  constructor(input: PlanInput) {
+    const { head } = input;
+    this.#input = input;
+    this.#salts = randomBytes(saltBytes * input.requests.reduce((sum, request) => sum + opsOf(request), 0));
+    this.#clock = new Map(head.clock);
+    this.#deviceByOrdinal = new Map(head.deviceByOrdinal);
+    this.#seq = head.seq;
+    this.#hash = head.hash;
+    this.#stateHash = head.stateHash;
+    this.#live = head.live;
+  }
+
+  /** LOG-2: counters up to the last are replays, the next ones become events, a gap refuses the whole request. */
+  push(request: PushRequest): AppendResult {
+    const last = this.#clock.get(request.device.ordinal) ?? 0;
+    const newest = request.firstCounter + request.ops.length - 1;
+    if (request.firstCounter > last + 1) return { kind: 'counter_gap', expected: last + 1 };
+    const highestBase = request.ops.reduce((max, op) => Math.max(max, op.base ?? 0), request.base);
+    if (highestBase > this.#seq) return { kind: 'cursor_ahead', head: this.#seq };
+    request.ops.forEach((op, index) => {
+      const counter = request.firstCounter + index;
+      if (counter <= last) return;
+      this.#append({ device: request.device, actor: null, counter, base: op.base ?? request.base, hlc: op.hlc, memoryId: op.memoryId, change: op.change });
+    });
+    const replayed = request.firstCounter <= last && request.ops.length > 0 ? { first: request.firstCounter, last: Math.min(last, newest) } : null;
+    return { kind: 'pushed', acked: Math.max(last, newest), head: this.#seq, replayed };
+  }
+
+  write(request: WriteRequest): AppendResult {
+    const state = this.#state(request.memoryId);
+    const decision = request.decide(state);
+    if ('refuse' in decision) {
+      const refusal = decision.detail === undefined ? { code: decision.refuse } : { code: decision.refuse, detail: decision.detail };
+      return { kind: 'refused', state, event: null, refusal };
+    }
+    const { write, erase } = decision;
+    const { memoryId, actor } = request;
+    const counter = (this.#clock.get(server.ordinal) ?? 0) + 1;
+    const hlc = this.#nextServerHlc(state);
+    const op = { device: server, actor, counter, base: this.#seq, hlc, memoryId, change: write };
+    const event = this.#append(erase === undefined ? op : { ...op, erase });
+    return { kind: 'written', state: this.#state(memoryId), event };
+  }
+
+  finish(results: readonly AppendResult[]): UserPlan {
+    const after: Head = {
+      ...this.#input.head,
+      seq: this.#seq,
+      hash: this.#hash,
+      clock: this.#clock,
+      stateHash: this.#stateHash,
+      live: this.#live,
+      deviceByOrdinal: this.#deviceByOrdinal,
+    };
+    return {
+      before: this.#input.head,
+      after,
+      events: this.#events,
+      states: this.#touched,
+      conflicts: this.#conflicts,
+      results,
+      lastCounterByDevice: this.#lastCounterByDevice,
+    };
+  }
+
+  #state(id: MemoryId): MemoryState | null {
+    return this.#touched.get(id) ?? this.#input.states.get(id) ?? null;
+  }
+
+  #append(op: OpToAppend): LogEvent {
+    const { at, head } = this.#input;
+    const seq = ++this.#seq;
+    const before = this.#state(op.memoryId);
+    const hlc = clampHlc(op.hlc, at);
+    const placed = { memoryId: op.memoryId, seq, device: op.device.id, base: op.base, hlc, at, change: op.change };
+    const outcome = merge(before, op.erase === true ? { ...placed, erase: true } : placed);
+    const conflicts = this.#keepOutcome(before, outcome, op.memoryId, head);
+    const event = toEvent(op, seq, hlc, at, outcome, conflicts);
+    this.#store(op, event, before, compareHlc(hlc, op.hlc) === 0 ? null : op.hlc);
+    return event;
+  }
+
+  /** Takes over the merged state and its conflicts; returns those that the event tells of. */
+  #keepOutcome(before: MemoryState | null, outcome: Merged | Rejected, memoryId: MemoryId, head: Head): ConflictRef[] {
+    if (outcome.outcome === 'rejected') return [];
+    const { state, opened, moved, closed } = outcome;
+    this.#touched.set(memoryId, state);
+    this.#stateHash = moveRow(this.#stateHash, memoryId, before?.seq ?? 0, state.seq);
+    this.#live += Number(!fieldsOf(state).deleted) - Number(before !== null && !fieldsOf(before).deleted);
+    const keep = (conflict: OpenConflict, resolution: Resolution | null): ConflictRef => {
+      const id = conflictId(sha256, head.epoch, memoryId, conflict.register, conflict.loserSeq);
+      const at = this.#conflicts.get(id)?.at ?? this.#input.at;
+      this.#conflicts.set(id, { ...conflict, id, memoryId, at, resolution, resolvedSeq: resolution === null ? null : state.seq });
+      return { id, register: conflict.register, winnerSeq: conflict.winnerSeq, loserSeq: conflict.loserSeq };
+    };
+    for (const { conflict, resolution } of closed) keep(conflict, resolution);
+    for (const conflict of moved) keep(conflict, null);
+    return opened.map((conflict) => keep(conflict, null));
+  }
+
+  #store(op: OpToAppend, event: LogEvent, before: MemoryState | null, rawHlc: Hlc | null): void {
+    const clock = this.#clockOf(op);
+    const { prefix, payload } = packEvent({ ...event, device: op.device.ordinal });
+    const meta = metaToBytes({ payloadAt: prefix.length, base: op.base, actor: op.actor?.ordinal ?? null, clock, rawHlc });
+    const salt = this.#salts.subarray(this.#events.length * saltBytes, (this.#events.length + 1) * saltBytes);
+    this.#hash = eventHash(sha256, this.#hash, hashedHeader(event.seq, prefix, meta), payloadHash(sha256, salt, payload));
+    this.#events.push({
+      seq: event.seq,
+      device: op.device.ordinal,
+      counter: op.counter,
+      memoryId: op.memoryId,
+      at: event.at,
+      kind: event.kind,
+      prevSeq: event.outcome === 'rejected' ? 0 : (before?.seq ?? 0),
+      wire: concatBytes([prefix, payload]),
+      meta,
+      salt,
+      hash: this.#hash,
+    });
+    this.#seen(op);
+    this.#dots.push({ device: op.device.ordinal, counter: op.counter, seq: event.seq });
+  }
+
+  #seen(op: OpToAppend): void {
+    for (const replica of op.actor === null ? [op.device] : [op.device, op.actor]) this.#deviceByOrdinal.set(replica.ordinal, replica.id);
+    this.#clock.set(op.device.ordinal, op.counter);
+    this.#lastCounterByDevice.set(op.device.ordinal, op.counter);
+  }
+
+  /** LOG-5: `heads(base) ⊔ {device: counter}`. */
+  #clockOf(op: OpToAppend): VectorClock {
+    const { head, dotsSince } = this.#input;
+    if (op.base === this.#seq - 1) return new Map(this.#clock).set(op.device.ordinal, op.counter);
+    let clock = this.#clockByBase.get(op.base);
+    if (clock === undefined) {
+      const inGroup = clockAt(this.#clock, this.#dots, op.base);
+      clock = op.base >= head.seq ? inGroup : clockAt(inGroup, dotsSince(op.base), op.base);
+      this.#clockByBase.set(op.base, clock);
+    }
+    return new Map(clock).set(op.device.ordinal, op.counter);
+  }
+
+  /** The server's clock: now, or just after what the memory was last stamped with. */
+  #nextServerHlc(state: MemoryState | null): Hlc {
+    let latest: Hlc = { ms: 0, count: 0 };
+    for (const cell of state?.cells.values() ?? []) if (compareHlc(cell.hlc, latest) > 0) latest = cell.hlc;
+    return tick(latest, this.#input.at);
+  }
+}
+
+function toEvent(op: OpToAppend, seq: number, hlc: Hlc, at: number, outcome: Merged | Rejected, conflicts: readonly ConflictRef[]): LogEvent {
+  const common = { seq, device: op.device.id, counter: op.counter, hlc, at, memoryId: op.memoryId, conflicts };
+  if (outcome.outcome === 'rejected') {
+    return { ...common, kind: 'reject', outcome: 'rejected', code: outcome.code, change: null, lost: [] };
+  }
+  return { ...common, kind: outcome.kind, outcome: outcome.outcome, change: op.change, lost: outcome.lost };
+}
+
+const opsOf = (request: AppendRequest): number => (request.kind === 'push' ? request.ops.length : 1);

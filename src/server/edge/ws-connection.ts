@@ -1,0 +1,294 @@
+/** One socket: carries out what the session decides, and feeds what comes of it back. All rules are in sync/server-session. */
+import type { WebSocket } from 'ws';
+import { AppError, type ErrorCode } from '../../core/errors.ts';
+import { helloFlags, type Hello, type Push } from '../../protocol/frames.ts';
+import { wireLimits } from '../../protocol/limits.ts';
+import { MalformedValue } from '../../protocol/packed-values.ts';
+import { type Effect, type Input, openSession, type PushAnswer, type SessionLimits, type SessionState, step } from '../../sync/server-session.ts';
+import type { Access, Principal } from '../access/access.ts';
+import type { Replica } from '../command/append-request.ts';
+import type { GroupCommit } from '../command/group-commit.ts';
+import type { Hub } from '../fanout/hub.ts';
+import { type Database, DatabaseUnavailable } from '../infra/database.ts';
+import { readHead } from '../log/head.ts';
+import { readDelta, readSeqOfDot } from '../log/read-delta.ts';
+import { readSnapshot } from '../project/read-snapshot.ts';
+import { committedToPiece, pageToPiece, type SyncPiece } from './sync-piece.ts';
+import { deflateFrame, type FrameForm, isWorthDeflating, readFrame, writeDelta, writeFrame } from './ws-frames.ts';
+
+export interface ConnectionDeps {
+  readonly db: Database;
+  readonly hub: Hub;
+  readonly append: GroupCommit;
+  readonly access: Pick<Access, 'authenticate' | 'openReplica' | 'touchDevice'>;
+  readonly now: () => number;
+  /** A fault of ours, for the log: no content, no token. */
+  readonly onFault: (error: unknown) => void;
+}
+
+export const sessionLimits: SessionLimits = {
+  maxFrameBytes: wireLimits.maxFrameBytes,
+  maxOps: wireLimits.maxOps,
+  maxInFlight: wireLimits.maxInFlight,
+  maxBufferedBytes: 1_048_576,
+  snapshotMemories: wireLimits.snapshotMemories,
+  helloTimeoutMs: 10_000,
+  maxErrors: 20,
+};
+
+/** PUSH frames being appended, or frames waiting for HELLO's answer, past which the socket is not read. */
+const maxPending = 16;
+/** How often a device's progress is written down, ms. */
+const touchEveryMs = 30_000;
+
+export class SyncConnection {
+  readonly #deps: ConnectionDeps;
+  readonly #socket: WebSocket;
+  readonly #queryToken: string | null;
+  #state: SessionState;
+  #form: FrameForm = 'text';
+  #principal: Principal | null = null;
+  #replica: Replica | null = null;
+  #stopListening: () => void = () => undefined;
+  /** Frames that came while HELLO was being answered. */
+  #waiting: { readonly data: Buffer; readonly form: FrameForm }[] = [];
+  #pending = 0;
+  #deflates = false;
+  /** Frames go out in order: one that is being deflated holds up those behind it. */
+  #outgoing: Promise<void> | null = null;
+  #outgoingBytes = 0;
+  #cursor = 0;
+  #touchedAt = 0;
+
+  constructor(deps: ConnectionDeps, socket: WebSocket, queryToken: string | null) {
+    this.#deps = deps;
+    this.#socket = socket;
+    this.#queryToken = queryToken;
+    this.#state = openSession(deps.now());
+  }
+
+  get principal(): Principal | null {
+    return this.#principal;
+  }
+
+  get replica(): Replica | null {
+    return this.#replica;
+  }
+
+  start(): void {
+    this.#socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary ? 'binary' : 'text'));
+    this.#socket.on('close', () => this.stop());
+    this.#socket.on('error', () => this.stop());
+  }
+
+  tick(): void {
+    this.#input({ kind: 'tick', now: this.#deps.now() });
+  }
+
+  /** The session ended elsewhere: logout, revocation. */
+  end(code: ErrorCode): void {
+    this.#input({ kind: 'refused', code });
+  }
+
+  /** The server is going down: the device connects again elsewhere, or later. */
+  goAway(): void {
+    this.#socket.close(1001, 'the server is restarting');
+  }
+
+  stop(): void {
+    this.#stopListening();
+    this.#state = { ...this.#state, phase: 'closed' };
+    if (this.#replica !== null) this.#touch();
+  }
+
+  #receive(data: Buffer, form: FrameForm): void {
+    if (this.#state.phase === 'opening') {
+      this.#waiting.push({ data, form });
+      this.#throttle();
+      return;
+    }
+    this.#form = form;
+    if (data.length > sessionLimits.maxFrameBytes) {
+      const detail = `${data.length} bytes; at most ${sessionLimits.maxFrameBytes}`;
+      return this.#input({ kind: 'malformed', code: 'frame_too_large', detail });
+    }
+    try {
+      this.#input({ kind: 'frame', frame: readFrame(data, form), now: this.#deps.now() });
+    } catch (error) {
+      if (!(error instanceof MalformedValue)) throw error;
+      this.#input({ kind: 'malformed', code: 'invalid_frame', detail: `${error.path} ${error.message}`.trim() });
+    }
+  }
+
+  #input(input: Input<SyncPiece>): void {
+    const { state, effects } = step(this.#state, input, sessionLimits);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect<SyncPiece>): void {
+    switch (effect.kind) {
+      case 'open':
+        return void this.#open(effect.hello);
+      case 'authenticate':
+        return void this.#authenticate(effect.auth.token);
+      case 'append':
+        return void this.#append(effect.push);
+      case 'load':
+        return void this.#load(effect.from);
+      case 'loadSnapshot':
+        return void this.#loadSnapshot(effect.after, effect.limit);
+      case 'send':
+        return this.#send(writeFrame(effect.frame, this.#form));
+      case 'sendDelta':
+        return this.#send(writeDelta(effect.header, effect.piece, this.#form));
+      case 'progress':
+        return this.#progress(effect.cursor);
+      case 'close':
+        return this.#close(effect.closeCode, effect.reason);
+    }
+  }
+
+  async #open(hello: Hello): Promise<void> {
+    try {
+      const opened = await this.#openLog(hello);
+      if (typeof opened === 'string') this.#input({ kind: 'refused', code: opened });
+      else this.#input({ kind: 'opened', opened, now: this.#deps.now() });
+    } catch (error) {
+      this.#input({ kind: 'refused', code: this.#codeOf(error) });
+    }
+    this.#socket.resume();
+    for (const { data, form } of this.#waiting.splice(0)) this.#receive(data, form);
+  }
+
+  /** Listening begins before the head is read: what is committed in between arrives twice rather than never. */
+  async #openLog(hello: Hello) {
+    const { access, hub, db } = this.#deps;
+    const authenticated = await access.authenticate(hello.token ?? this.#queryToken ?? '');
+    if (!authenticated.ok) return authenticated.error;
+    const principal = authenticated.value;
+    const replica = await access.openReplica(principal, hello.device);
+    if (!replica.ok) return replica.error;
+    this.#principal = principal;
+    this.#replica = replica.value;
+    const { ordinal } = replica.value;
+    this.#deflates = (hello.flags & helloFlags.deflate) !== 0;
+    this.#stopListening();
+    this.#stopListening = hub.listen(principal.userId, {
+      committed: (piece) => this.#input({ kind: 'committed', piece: committedToPiece(piece, ordinal) }),
+      hint: (head) => this.#input({ kind: 'hint', head }),
+    });
+    const head = await readHead(db, principal.userId);
+    if (head === null) return 'unauthorized' as const;
+    const { epoch, seq, floor, live } = head;
+    return { epoch, head: seq, floor, live, lastCounter: head.clock.get(ordinal) ?? 0, tokenExpiresAt: principal.tokenExpiresAt };
+  }
+
+  async #authenticate(token: string): Promise<void> {
+    try {
+      const authenticated = await this.#deps.access.authenticate(token);
+      if (!authenticated.ok) return this.#input({ kind: 'refused', code: authenticated.error });
+      if (authenticated.value.userId !== this.#principal?.userId) return this.#input({ kind: 'refused', code: 'unauthorized' });
+      this.#principal = authenticated.value;
+      this.#input({ kind: 'authenticated', tokenExpiresAt: authenticated.value.tokenExpiresAt });
+    } catch (error) {
+      this.#input({ kind: 'refused', code: this.#codeOf(error) });
+    }
+  }
+
+  async #append(push: Push): Promise<void> {
+    this.#pending++;
+    this.#throttle();
+    this.#input({ kind: 'pushed', answer: await this.#push(push) });
+    this.#pending--;
+    if (this.#pending < maxPending) this.#socket.resume();
+  }
+
+  async #push(push: Push): Promise<PushAnswer> {
+    if (this.#principal === null || this.#replica === null) return { kind: 'failed', code: 'unauthorized' };
+    const { userId } = this.#principal;
+    try {
+      const { firstCounter, base, ops } = push;
+      const result = await this.#deps.append.submit({ kind: 'push', userId, device: this.#replica, firstCounter, base, ops });
+      if (result.kind === 'counter_gap' || result.kind === 'cursor_ahead') return result;
+      if (result.kind !== 'pushed') return { kind: 'failed', code: 'unauthorized' };
+      const { acked, head, replayed } = result;
+      if (replayed === null) return { kind: 'pushed', acked, head, fresh: ops.length, replayedFrom: null };
+      const replayedFrom = await readSeqOfDot(this.#deps.db, userId, this.#replica.ordinal, replayed.first);
+      return { kind: 'pushed', acked, head, fresh: ops.length - (replayed.last - replayed.first + 1), replayedFrom };
+    } catch (error) {
+      return { kind: 'failed', code: this.#codeOf(error) };
+    }
+  }
+
+  async #load(from: number): Promise<void> {
+    try {
+      if (this.#principal === null || this.#replica === null) return;
+      const page = await readDelta(this.#deps.db, { userId: this.#principal.userId, from, device: this.#replica.ordinal });
+      this.#input(page === null ? { kind: 'refused', code: 'unauthorized' } : { kind: 'loaded', piece: pageToPiece(page) });
+    } catch (error) {
+      this.#codeOf(error);
+      this.#input({ kind: 'loadFailed' });
+    }
+  }
+
+  async #loadSnapshot(after: Parameters<typeof readSnapshot>[2], limit: number): Promise<void> {
+    try {
+      if (this.#principal === null) return;
+      const memories = await readSnapshot(this.#deps.db, this.#principal.userId, after, limit);
+      this.#input({ kind: 'loadedSnapshot', memories });
+    } catch (error) {
+      this.#codeOf(error);
+      this.#input({ kind: 'loadFailed' });
+    }
+  }
+
+  #send(frame: Uint8Array | string): void {
+    this.#outgoingBytes += frame.length;
+    if (this.#outgoing === null && !(this.#deflates && isWorthDeflating(frame))) this.#write(frame, frame.length);
+    else this.#outgoing = this.#sendInOrder(this.#outgoing, frame);
+    if (this.#outgoingBytes > sessionLimits.maxBufferedBytes && !this.#state.congested) this.#input({ kind: 'congested' });
+  }
+
+  async #sendInOrder(before: Promise<void> | null, frame: Uint8Array | string): Promise<void> {
+    const ready = this.#deflates && isWorthDeflating(frame) ? deflateFrame(frame) : frame;
+    const [bytes] = await Promise.all([ready, before]);
+    this.#write(bytes, frame.length);
+  }
+
+  #write(frame: Uint8Array | string, counted: number): void {
+    this.#socket.send(frame, () => {
+      this.#outgoingBytes -= counted;
+      if (this.#outgoingBytes === 0) this.#outgoing = null;
+      if (this.#state.congested && this.#outgoingBytes < sessionLimits.maxBufferedBytes / 2) this.#input({ kind: 'drained' });
+    });
+  }
+
+  #close(code: number, reason: string): void {
+    const close = (): void => this.#socket.close(code, reason);
+    if (this.#outgoing === null) close();
+    else void this.#outgoing.then(close);
+  }
+
+  #throttle(): void {
+    if (this.#pending >= maxPending || this.#waiting.length >= maxPending) this.#socket.pause();
+  }
+
+  #progress(cursor: number): void {
+    this.#cursor = cursor;
+    if (this.#deps.now() - this.#touchedAt > touchEveryMs) this.#touch();
+  }
+
+  #touch(): void {
+    if (this.#principal === null || this.#replica === null) return;
+    this.#touchedAt = this.#deps.now();
+    this.#deps.access.touchDevice(this.#principal.userId, this.#replica.ordinal, this.#cursor).catch(this.#deps.onFault);
+  }
+
+  #codeOf(error: unknown): ErrorCode {
+    if (error instanceof AppError) return error.code;
+    if (error instanceof DatabaseUnavailable) return 'unavailable';
+    this.#deps.onFault(error);
+    return 'internal_error';
+  }
+}

@@ -1,0 +1,98 @@
+/** The Database in this process: PGlite on a data folder, as durable as a PostgreSQL server. */
+import { existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Database, DatabaseUnavailable, Statement, Transaction, TransactionOptions } from './database.ts';
+import { unpackFolder } from './embedded-archive.ts';
+import { EmbeddedEngine } from './embedded-engine.ts';
+import { syncDirectory } from './embedded-fs.ts';
+import { lockDataDir } from './embedded-lock.ts';
+import { readTemplate } from './embedded-template.ts';
+import { createKysely, type StatementResult } from './sql-kysely.ts';
+import { assertCommitted, beginStatement, refuseEnded } from './sql-transaction.ts';
+
+export interface EmbeddedOptions {
+  /** Made when it is not there. PostgreSQL's files go to `postgres` in it, the lock to `lock`; the rest is the caller's. */
+  readonly dataDir: string;
+  /**
+   * Called once when PostgreSQL panics (the disk is full or fails under the write-ahead log). From then on every call is
+   * refused with DatabaseUnavailable; a new process recovers what was committed.
+   */
+  readonly onBroken?: (error: DatabaseUnavailable) => void;
+}
+
+/**
+ * One connection: a query waits while a transaction is open, so a transaction must only use its `tx`.
+ *
+ * @throws DataDirInUse when another Database, here or in another process, has the folder open.
+ */
+export async function openEmbedded({ dataDir, onBroken = () => {} }: EmbeddedOptions): Promise<Database> {
+  const lock = lockDataDir(dataDir);
+  let closing: Promise<void> | undefined;
+  try {
+    const folder = join(dataDir, 'postgres');
+    if (!existsSync(folder)) await createCluster(dataDir, folder);
+    const engine = await EmbeddedEngine.open(folder, onBroken);
+    const direct = createQuery(engine, (use) => engine.exclusive(use));
+    const [row] = await direct.query<{ version: string }>("select current_setting('server_version') as version");
+    return {
+      ...direct,
+      engine: 'pglite',
+      description: `PGlite (PostgreSQL ${row?.version}) in ${dataDir}`,
+      transaction: (work, options = {}) => engine.exclusive(() => inTransaction(engine, work, options)),
+      close: () => (closing ??= engine.close().finally(lock.release)),
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+// Complete or not at all: a kill leaves `postgres.new`, which the next start throws away. The lock keeps others out.
+async function createCluster(dataDir: string, folder: string): Promise<void> {
+  const unfinished = `${folder}.new`;
+  await rm(unfinished, { recursive: true, force: true });
+  await unpackFolder(await readTemplate(), unfinished, true);
+  await rename(unfinished, folder);
+  syncDirectory(dataDir);
+}
+
+type Turn = <T>(use: () => Promise<T>) => Promise<T>;
+
+function createQuery(engine: EmbeddedEngine, turn: Turn): Transaction {
+  const execute = <Row>(text: string, params: readonly unknown[]): Promise<StatementResult<Row>> =>
+    turn(async () => {
+      const { rows, affectedRows } = await engine.call((pg) => pg.query<Row>(text, [...params]));
+      return { rows, affectedRows: affectedRows ?? 0 };
+    });
+  return {
+    query: async <Row>(statement: Statement | string, params: readonly unknown[] = []) =>
+      (await execute<Row>(typeof statement === 'string' ? statement : statement.text, params)).rows,
+    script: (sql) => turn(async () => void (await engine.call((pg) => pg.exec(sql)))),
+    get kysely() {
+      return createKysely(execute);
+    },
+  };
+}
+
+async function inTransaction<T>(
+  engine: EmbeddedEngine,
+  work: (tx: Transaction) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  let isOpen = true;
+  const turn: Turn = (use) => (isOpen ? use() : refuseEnded());
+  await engine.call((pg) => pg.exec(beginStatement(options, 0)));
+  let result: T;
+  try {
+    result = await work(createQuery(engine, turn));
+  } catch (error) {
+    isOpen = false;
+    await engine.call((pg) => pg.exec('rollback'));
+    throw error;
+  }
+  isOpen = false;
+  const [commit] = await engine.call((pg) => pg.exec('commit'));
+  assertCommitted(commit?.command);
+  return result;
+}

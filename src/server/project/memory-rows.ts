@@ -1,0 +1,158 @@
+/** The `memories` projection: a memory's state as a row, and back. */
+import type { DeviceId, MemoryId, UserId } from '../../core/ids.ts';
+import type { Memory } from '../../core/memory.ts';
+import { type Cell, fieldsOf, type MemoryState, type OpenConflict } from '../../core/merge.ts';
+import { emptyValue, type RegisterName, tagOf } from '../../core/register.ts';
+import { pack, unpack } from '../../protocol/message-pack.ts';
+import { registerFromCode, registerToCode } from '../../protocol/packed-change.ts';
+import type { Queryable, Statement } from '../infra/database.ts';
+
+export interface MemoryRow {
+  id: MemoryId;
+  seq: number;
+  deleted: boolean;
+  erased: boolean;
+  open_conflicts: number;
+  confidence: number | null;
+  created_ms: number;
+  updated_ms: number;
+  type: string;
+  scope: string;
+  content: string;
+  tags: string[];
+  source: Memory['source'];
+  stamps: Buffer;
+}
+
+export const memoryColumns = `id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope, content,
+  tags, source, stamps`;
+
+/** How devices are called in rows (ordinals) and in the merge (ids). */
+export interface DeviceNames {
+  readonly idOf: (ordinal: number) => DeviceId;
+  readonly ordinalOf: (id: DeviceId) => number;
+}
+
+export function stateToMemory(state: MemoryState): Memory {
+  const { id, seq, createdAt, updatedAt, erased } = state;
+  return { id, seq, createdAt, updatedAt, erased, ...fieldsOf(state) };
+}
+
+export function rowToMemory(row: MemoryRow): Memory {
+  return {
+    id: row.id,
+    seq: row.seq,
+    content: row.content,
+    type: row.type as Memory['type'],
+    scope: row.scope as Memory['scope'],
+    confidence: row.confidence,
+    source: row.source,
+    tags: row.tags,
+    deleted: row.deleted,
+    erased: row.erased,
+    createdAt: row.created_ms,
+    updatedAt: row.updated_ms,
+  };
+}
+
+/** Stamps as a flat list by register: code, seq, device ordinal, hlc ms, hlc count. Sorted: equal states, equal bytes. */
+export function stampsToBytes(cells: MemoryState['cells'], names: DeviceNames): Uint8Array {
+  const flat: (number | string)[] = [];
+  for (const register of [...cells.keys()].sort()) {
+    const cell = cells.get(register);
+    if (cell === undefined) continue;
+    flat.push(registerToCode(register), cell.seq, names.ordinalOf(cell.device), cell.hlc.ms, cell.hlc.count);
+  }
+  return pack(flat);
+}
+
+export function rowToState(row: MemoryRow, conflicts: readonly OpenConflict[], names: DeviceNames): MemoryState {
+  return {
+    id: row.id,
+    seq: row.seq,
+    createdAt: row.created_ms,
+    updatedAt: row.updated_ms,
+    erased: row.erased,
+    cells: stampsToCells(row, names),
+    conflicts,
+  };
+}
+
+function stampsToCells(row: MemoryRow, names: DeviceNames): ReadonlyMap<RegisterName, Cell> {
+  const flat = unpack(row.stamps) as (number | string)[];
+  const present = new Set(row.tags);
+  const cells = new Map<RegisterName, Cell>();
+  for (let i = 0; i < flat.length; i += 5) {
+    const register = registerFromCode(flat[i], 'stamps');
+    const [seq, ordinal, ms, count] = flat.slice(i + 1, i + 5) as [number, number, number, number];
+    const tag = tagOf(register);
+    const value = tag === null ? (row[register as keyof MemoryRow] as Cell['value']) : present.has(tag);
+    cells.set(register, { value: value ?? emptyValue(register), seq, device: names.idOf(ordinal), hlc: { ms, count } });
+  }
+  return cells;
+}
+
+interface ConflictRow {
+  user_id: UserId;
+  memory_id: MemoryId;
+  register: RegisterName;
+  winner_seq: number;
+  loser_seq: number;
+  winner_device: number;
+  loser_device: number;
+  winner_value: OpenConflict['winnerValue'];
+  loser_value: OpenConflict['loserValue'];
+}
+
+const readMemoriesStatement: Statement = {
+  name: 'read-memories-to-write',
+  text: `select m.user_id, ${memoryColumns.replaceAll(/(\w+)/g, 'm.$1')}
+    from unnest($1::uuid[], $2::uuid[]) as k(user_id, id) join memories m on m.user_id = k.user_id and m.id = k.id`,
+};
+
+const readOpenConflictsStatement: Statement = {
+  name: 'read-open-conflicts',
+  text: `select c.user_id, c.memory_id, c.register, c.winner_seq, c.loser_seq, c.winner_device, c.loser_device,
+      c.winner_value, c.loser_value
+    from unnest($1::uuid[], $2::uuid[]) as k(user_id, id) join conflicts c on c.user_id = k.user_id and c.memory_id = k.id
+    where c.resolution is null order by c.loser_seq, c.register`,
+};
+
+export interface MemoryKey {
+  readonly userId: UserId;
+  readonly id: MemoryId;
+}
+
+/** The states of those of the memories that exist. @param namesOf the device names of a user. */
+export async function readStates(
+  db: Queryable,
+  keys: readonly MemoryKey[],
+  namesOf: (userId: UserId) => DeviceNames,
+): Promise<readonly { readonly userId: UserId; readonly state: MemoryState }[]> {
+  if (keys.length === 0) return [];
+  const params = [keys.map((key) => key.userId), keys.map((key) => key.id)];
+  const rows = await db.query<MemoryRow & { user_id: UserId }>(readMemoriesStatement, params);
+  const contested = rows.filter((row) => row.open_conflicts > 0);
+  const conflicts = contested.length === 0 ? [] : await readConflicts(db, contested);
+  return rows.map((row) => {
+    const names = namesOf(row.user_id);
+    const own = conflicts.filter((conflict) => conflict.user_id === row.user_id && conflict.memory_id === row.id);
+    return { userId: row.user_id, state: rowToState(row, own.map((conflict) => toOpenConflict(conflict, names)), names) };
+  });
+}
+
+function readConflicts(db: Queryable, rows: readonly (MemoryRow & { user_id: UserId })[]): Promise<readonly ConflictRow[]> {
+  return db.query<ConflictRow>(readOpenConflictsStatement, [rows.map((row) => row.user_id), rows.map((row) => row.id)]);
+}
+
+function toOpenConflict(row: ConflictRow, names: DeviceNames): OpenConflict {
+  return {
+    register: row.register,
+    winnerSeq: row.winner_seq,
+    loserSeq: row.loser_seq,
+    winnerDevice: names.idOf(row.winner_device),
+    loserDevice: names.idOf(row.loser_device),
+    winnerValue: row.winner_value,
+    loserValue: row.loser_value,
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * A database of its own for a test file, migrated, thrown away afterwards. PGlite always; PostgreSQL too where
+ * TEST_DATABASE_URL names a server on which databases may be created.
+ */
+import { describe } from 'vitest';
+import type { Database } from '../../src/server/infra/database.ts';
+import { openTestFolder } from './databases-pglite.ts';
+import { openTestClone } from './databases-postgresql.ts';
+
+export type Engine = Database['engine'];
+
+export interface TestDatabase extends AsyncDisposable {
+  readonly db: Database;
+  /** The data folder, or the URL. */
+  readonly place: string;
+}
+
+export interface TestDatabaseOptions {
+  /** Without the tables of `migrations/`. */
+  readonly isEmpty?: boolean;
+}
+
+export type OpenTestDatabase = (options?: TestDatabaseOptions) => Promise<TestDatabase>;
+
+export const testDatabaseUrl: string | undefined = process.env['TEST_DATABASE_URL'];
+
+export function testDatabase(engine: Engine = 'pglite', options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const isEmpty = options.isEmpty ?? false;
+  if (engine === 'pglite') return openTestFolder(isEmpty);
+  if (testDatabaseUrl === undefined) throw new Error('TEST_DATABASE_URL is not set');
+  return openTestClone(testDatabaseUrl, isEmpty);
+}
+
+/** Runs the suite on PGlite and on PostgreSQL; without TEST_DATABASE_URL the second shows as skipped. */
+export function describeOnEachEngine(title: string, suite: (open: OpenTestDatabase, engine: Engine) => void): void {
+  describe(`${title} on PGlite`, () => suite((options) => testDatabase('pglite', options), 'pglite'));
+  describe.skipIf(testDatabaseUrl === undefined)(`${title} on PostgreSQL`, () =>
+    suite((options) => testDatabase('postgresql', options), 'postgresql'),
+  );
+}
