@@ -81,7 +81,11 @@ export function toSummaries<T>({ ours, baseline }: Compared<T>, value: (result: 
 }
 
 /** A new user with so many memories in the log. */
-export async function createFilledUser(server: SyncServer, memories: number, seed: number): Promise<{ user: SyncUser; name: string }> {
+export async function createFilledUser(
+  server: SyncServer,
+  memories: number,
+  seed: number,
+): Promise<{ user: SyncUser; name: string }> {
   const name = randomUUID();
   const user = await server.register(name);
   const device = await user.openDevice({ decode: false });

@@ -94,7 +94,17 @@ export async function openFrameDevice(access: DeviceAccess, options: DeviceOptio
 
 function toHello({ device, token }: DeviceAccess, { deflate = false }: DeviceOptions): ClientFrame {
   const flags = deflate ? helloFlags.deflate : 0;
-  return { type: 'HELLO', protocol: protocolVersion, flags, device, epoch: null, cursor: 0, lastCounter: 0, token, now: Date.now() };
+  return {
+    type: 'HELLO',
+    protocol: protocolVersion,
+    flags,
+    device,
+    epoch: null,
+    cursor: 0,
+    lastCounter: 0,
+    token,
+    now: Date.now(),
+  };
 }
 
 function readBinary(data: Buffer, decode: boolean): FrameHead {

@@ -62,6 +62,10 @@ function createReader(frame: Buffer): Reader {
     at += length;
     return length === 8 ? Number(frame.readBigUInt64BE(at - 8)) : frame.readUIntBE(at - length, length);
   };
+  const double = (): number => {
+    at += 8;
+    return frame.readDoubleBE(at - 8);
+  };
   const fail = (code: number): never => {
     throw new RangeError(`0x${code.toString(16)} at ${at - 1} is not expected in the head of a frame`);
   };
@@ -70,7 +74,7 @@ function createReader(frame: Buffer): Reader {
       const code = uint(1);
       if (code <= 0x7f) return code;
       if (code === 0xc0) return null;
-      if (code === 0xcb) return frame.readDoubleBE((at += 8) - 8);
+      if (code === 0xcb) return double();
       return code >= 0xcc && code <= 0xcf ? uint(2 ** (code - 0xcc)) : fail(code);
     },
     bytes: () => {

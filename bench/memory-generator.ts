@@ -46,7 +46,9 @@ function createConversation(random: Random): Conversation {
 function createSource(random: Random): Source | null {
   const { platform, address } = random.zipf(words.platforms);
   if (random.chance(0.5)) return null;
-  return random.chance(0.65) ? { url: address + idFromBytes(random.bytes(16)), platform } : { url: new URL(address).origin, platform };
+  return random.chance(0.65)
+    ? { url: address + idFromBytes(random.bytes(16)), platform }
+    : { url: new URL(address).origin, platform };
 }
 
 function createOp(hlc: Hlc, conversation: Conversation, random: Random): PushedOp {
@@ -70,7 +72,8 @@ function createContent(type: MemoryType, random: Random): string {
   const start = {
     preference: () => `${who()} ${zipf(words.habits)} ${chance(0.4) ? zipf(words.objects) : createThing(random)}`,
     fact: () => `${who()} ${zipf(words.facts)}`,
-    task: () => `${chance(0.4) ? `${who()} has to ` : ''}${zipf(words.tasks)} ${chance(0.4) ? zipf(words.things) : `the ${createThing(random)}`}`,
+    task: () =>
+      `${chance(0.4) ? `${who()} has to ` : ''}${zipf(words.tasks)} ${chance(0.4) ? zipf(words.things) : `the ${createThing(random)}`}`,
     project: () => `${chance(0.4) ? zipf(words.projects) : `the ${createThing(random)}`} ${zipf(words.states)}`,
     meta: () => `${chance(0.5) ? 'the assistant should ' : ''}${zipf(words.assistantHabits)}`,
   }[type]();

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchmarks } from './benchmarks.ts';
 import type { Engine } from './place.ts';
@@ -12,6 +13,8 @@ export interface BenchOptions {
   readonly isBaselineOnly: boolean;
   readonly adminUrl: string | undefined;
   readonly nodeArgs: readonly string[];
+  /** The script of the server under test. */
+  readonly server: string;
 }
 
 const quickDivisor = 20;
@@ -27,6 +30,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): B
       quick: { type: 'boolean', default: false },
       'baseline-only': { type: 'boolean', default: false },
       'node-args': { type: 'string', default: '' },
+      server: { type: 'string', default: join(import.meta.dirname, '../src/server/main.js') },
     },
   });
   const adminUrl = env['TEST_DATABASE_URL'] ?? env['DATABASE_URL'];
@@ -40,6 +44,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): B
     isBaselineOnly: values['baseline-only'],
     adminUrl,
     nodeArgs: values['node-args'].split(' ').filter((arg) => arg !== ''),
+    server: values.server,
   };
 }
 

@@ -1,5 +1,4 @@
-/** Where a process under comparison keeps its data, as it is told on its command line. */
-import { parseArgs } from 'node:util';
+/** Where a process under comparison keeps its data. */
 import type { Database } from '../src/server/infra/database.ts';
 
 export type Engine = Database['engine'];
@@ -8,16 +7,15 @@ export type Place =
   | { readonly engine: 'postgresql'; readonly databaseUrl: string }
   | { readonly engine: 'pglite'; readonly dataDir: string };
 
-export function placeToArgs(place: Place): string[] {
-  return place.engine === 'postgresql' ? ['--database-url', place.databaseUrl] : ['--data-dir', place.dataDir];
+/** As the server itself is told: in the environment, so that no password shows in a list of processes. */
+export function placeToEnv(place: Place): Record<string, string> {
+  return place.engine === 'postgresql' ? { DATABASE_URL: place.databaseUrl } : { DATA_DIR: place.dataDir };
 }
 
-export function placeFromArgs(): Place {
-  const { values } = parseArgs({ strict: false });
-  const { 'database-url': databaseUrl, 'data-dir': dataDir } = values;
-  if (typeof databaseUrl === 'string') return { engine: 'postgresql', databaseUrl };
-  if (typeof dataDir === 'string') return { engine: 'pglite', dataDir };
-  throw new Error('give --database-url or --data-dir');
+export function placeFromEnv({ DATABASE_URL: databaseUrl, DATA_DIR: dataDir }: NodeJS.ProcessEnv): Place {
+  if (databaseUrl !== undefined) return { engine: 'postgresql', databaseUrl };
+  if (dataDir !== undefined) return { engine: 'pglite', dataDir };
+  throw new Error('DATABASE_URL or DATA_DIR is needed');
 }
 
 /** The engine that is not used is not loaded: it would count among the bytes of the process. */

@@ -1,12 +1,12 @@
 /**
  * The baseline: a bare WebSocket server that keeps every op as opaque bytes in one table, commits what arrives together as
  * one group, then acks it and relays it to the user's other sockets. No accounts, no merge, no projection, no checks:
- * nobody who is durable can be faster. A process of its own: `raw-log-relay.js --database-url <url> | --data-dir <dir>`.
+ * nobody who is durable can be faster. A process of its own, with DATABASE_URL or DATA_DIR.
  */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { openPlace, placeFromArgs } from './place.ts';
+import { openPlace, placeFromEnv } from './place.ts';
 import { createRawLog, type RawLog, type RawLogUser } from './raw-log.ts';
 import { joinOps, opsOf, rawAck, rawKinds, rawOps, splitOps } from './raw-log-frames.ts';
 
@@ -17,7 +17,7 @@ const maxBufferedBytes = 1_048_576;
 /** The sockets of each user that have caught up. */
 type LiveSockets = Map<RawLogUser, Set<WebSocket>>;
 
-const database = await openPlace(placeFromArgs());
+const database = await openPlace(placeFromEnv(process.env));
 const log = await createRawLog(database);
 const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false, maxPayload: 64 * 1_048_576 });
 const live: LiveSockets = new Map();
@@ -33,11 +33,13 @@ process.once('SIGTERM', () => {
 
 function serve(socket: WebSocket, log: RawLog, live: LiveSockets): void {
   let user: RawLogUser | undefined;
-  socket.on('message', async (frame: Buffer) => {
-    if (frame[0] === rawKinds.HELLO) {
-      user = await log.user(frame.subarray(1, 17));
-      await catchUp(socket, log, user, frame.readUInt32BE(17), live);
-    } else if (user !== undefined) push(socket, log, user, frame, live);
+  const hello = async (frame: Buffer): Promise<void> => {
+    user = await log.user(frame.subarray(1, 17));
+    await catchUp(socket, log, user, frame.readUInt32BE(17), live);
+  };
+  socket.on('message', (frame: Buffer) => {
+    if (frame[0] === rawKinds.HELLO) void hello(frame);
+    else if (user !== undefined) push(socket, log, user, frame, live);
   });
   socket.on('close', () => user && live.get(user)?.delete(socket));
 }

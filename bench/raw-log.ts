@@ -9,7 +9,10 @@ const insert = {
   name: 'raw_log_insert',
   text: 'insert into raw_log select * from unnest($1::uuid[], $2::bigint[], $3::bytea[])',
 };
-const page = { name: 'raw_log_page', text: 'select seq, bytes from raw_log where user_id = $1 and seq > $2 order by seq limit $3' };
+const page = {
+  name: 'raw_log_page',
+  text: 'select seq, bytes from raw_log where user_id = $1 and seq > $2 order by seq limit $3',
+};
 const last = { name: 'raw_log_head', text: 'select coalesce(max(seq), 0) as head from raw_log where user_id = $1' };
 
 export interface RawLogUser {

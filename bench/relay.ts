@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { UserId } from '../src/core/ids.ts';
 import type { Contestant, SyncUser } from './contestant.ts';
-import { placeToArgs } from './place.ts';
+import { placeToEnv } from './place.ts';
 import { openRelayDevice } from './relay-device.ts';
 import { startServer } from './server-process.ts';
 
@@ -10,7 +10,7 @@ export const relay: Contestant = {
   name: 'relay',
   start: async (cleanup, place) => {
     const script = join(import.meta.dirname, 'raw-log-relay.js');
-    const { url, pid, stop } = await startServer(cleanup, { script, args: placeToArgs(place) });
+    const { url, pid, stop } = await startServer(cleanup, { script, env: placeToEnv(place) });
     const signIn = async (name: string): Promise<SyncUser> => ({ openDevice: () => openRelayDevice(url, name as UserId) });
     return { pid, stop, register: signIn, signIn };
   },

@@ -31,9 +31,9 @@ export function toRow(engine: Engine, figure: Figure): Row {
   return { ...figure, engine, ratio, verdict: toVerdict(figure, ratio) };
 }
 
-const widths = [34, 10, 30, 44, 7, 12, 5] as const;
+const widths = [36, 10, 34, 42, 6, 8, 5] as const;
 
-export const tableHead = `${toLine(['figure', 'engine', 'ours (min–max)', 'baseline (min–max)', 'ratio', 'target', ''])}\n${'-'.repeat(150)}`;
+export const tableHead = `${toLine(['figure', 'engine', 'ours (min–max)', 'baseline (min–max)', 'ratio', 'target', ''])}\n${'-'.repeat(148)}`;
 
 export function formatRow(row: Row): string {
   return toLine([
@@ -48,7 +48,10 @@ export function formatRow(row: Row): string {
 }
 
 function toLine(cells: readonly string[]): string {
-  return cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(' ').trimEnd();
+  return cells
+    .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+    .join(' ')
+    .trimEnd();
 }
 
 function formatSummary(summary: Summary | null, unit: string): string {

@@ -4,27 +4,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { quantile } from './statistics.ts';
 
 const sampleEveryMs = 20;
-const mebibyte = 1_048_576;
+const megabyte = 1_000_000;
 
-/** Over `ms` of doing nothing, in MiB. */
-export async function idleMebibytes(pid: number, ms: number): Promise<number> {
+/** Over `ms` of doing nothing, in MB. */
+export async function idleMegabytes(pid: number, ms: number): Promise<number> {
   const samples: number[] = [];
   for (let waited = 0; waited < ms; waited += sampleEveryMs) {
     samples.push((await readStatus(pid)).resident);
     await sleep(sampleEveryMs);
   }
-  return quantile(samples, 0.5) / mebibyte;
+  return quantile(samples, 0.5) / megabyte;
 }
 
-/** The most there was while `work` ran, in MiB: the kernel's own peak where it may be reset, and samples. */
-export async function peakMebibytes(pid: number, work: () => Promise<void>): Promise<number> {
+/** The most there was while `work` ran, in MB: the kernel's own peak where it may be reset, and samples. */
+export async function peakMegabytes(pid: number, work: () => Promise<void>): Promise<number> {
   const isReset = await resetPeak(pid);
   const stop = new AbortController();
   const sampled = samplePeak(pid, stop.signal);
   await work();
   stop.abort();
   const { peak } = await readStatus(pid);
-  return Math.max(await sampled, isReset ? peak : 0) / mebibyte;
+  return Math.max(await sampled, isReset ? peak : 0) / megabyte;
 }
 
 async function samplePeak(pid: number, signal: AbortSignal): Promise<number> {

@@ -44,13 +44,13 @@ await save();
 if (failures.length > 0) process.exitCode = 1;
 
 function createContext(engine: Engine, options: BenchOptions, cleanup: Cleanup): BenchContext {
-  const { rounds, divisor, adminUrl, nodeArgs, isBaselineOnly } = options;
+  const { rounds, divisor, adminUrl, nodeArgs, server, isBaselineOnly } = options;
   return {
     engine,
     rounds,
     cleanup,
     relay,
-    ours: isBaselineOnly ? null : createServerUnderTest({ nodeArgs }),
+    ours: isBaselineOnly ? null : createServerUnderTest({ script: server, nodeArgs }),
     sized: (full) => Math.ceil(full / divisor),
     newStorage: () => createStorage(cleanup, { engine, adminUrl, dataRoot: join(root, 'data') }),
   };

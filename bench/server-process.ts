@@ -41,20 +41,24 @@ export async function startServer(cleanup: Cleanup, options: ProcessOptions): Pr
 function untilListening(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let log = '';
-    const fail = (why: string): void => reject(new Error(`${child.spawnargs.join(' ')}: ${why}\n${log}`));
+    const fail = (why: string): void => {
+      clearTimeout(timer);
+      reject(new Error(`a server ${why}: ${log}`));
+    };
     const timer = setTimeout(fail, startTimeoutMs, `said nothing for ${startTimeoutMs} ms`);
-    const hear = (chunk: Buffer): void => {
+    const keep = (chunk: Buffer): void => {
       log = (log + chunk.toString()).slice(-keptLogChars);
+    };
+    child.stdout?.on('data', (chunk: Buffer) => {
+      keep(chunk);
       const url = /http:\/\/127\.0\.0\.1:\d+/.exec(log)?.[0];
       if (url === undefined) return;
       clearTimeout(timer);
       resolve(url);
-    };
-    child.stdout?.on('data', hear);
-    child.stderr?.on('data', (chunk: Buffer) => {
-      log = (log + chunk.toString()).slice(-keptLogChars);
-      process.stderr.write(chunk);
+      child.stdout?.removeAllListeners('data').resume();
+      child.stderr?.removeListener('data', keep).pipe(process.stderr, { end: false });
     });
+    child.stderr?.on('data', keep);
     child.once('error', (error) => fail(error.message));
     child.once('exit', (code, signal) => fail(`ended with ${code ?? signal}`));
   });

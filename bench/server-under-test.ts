@@ -1,24 +1,24 @@
 /** AIBrain Server, started as anybody starts it. */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import type { DeviceId } from '../src/core/ids.ts';
 import type { Contestant, SyncUser } from './contestant.ts';
 import { openFrameDevice } from './frame-device.ts';
-import type { Place } from './place.ts';
+import { type Place, placeToEnv } from './place.ts';
 import { startServer } from './server-process.ts';
 
 export interface ServerOptions {
+  /** Path of the script. */
+  readonly script: string;
   /** Flags of Node for the server's process, e.g. `--cpu-prof`. */
   readonly nodeArgs: readonly string[];
 }
 
 const password = 'a password of the benchmark 2f6b';
 
-export function createServerUnderTest({ nodeArgs }: ServerOptions): Contestant {
+export function createServerUnderTest({ script, nodeArgs }: ServerOptions): Contestant {
   return {
     name: 'ours',
     start: async (cleanup, place) => {
-      const script = join(import.meta.dirname, '../src/server/main.js');
       const { url, pid, stop } = await startServer(cleanup, { script, nodeArgs, env: toEnv(place) });
       return {
         pid,
@@ -31,8 +31,8 @@ export function createServerUnderTest({ nodeArgs }: ServerOptions): Contestant {
 }
 
 function toEnv(place: Place): Record<string, string> {
-  const database = place.engine === 'postgresql' ? { DATABASE_URL: place.databaseUrl } : { DATA_DIR: place.dataDir };
-  return { ...database, HOST: '127.0.0.1', PORT: '0', RATE_LIMIT: 'off', LOG_LEVEL: 'warn', JWT_SECRET: randomUUID() + randomUUID() };
+  const secret = randomUUID() + randomUUID();
+  return { ...placeToEnv(place), HOST: '127.0.0.1', PORT: '0', RATE_LIMIT: 'off', LOG_LEVEL: 'warn', JWT_SECRET: secret };
 }
 
 /** `GET /api/v1/memories` of a user, as a caller of the REST API sees it. */
@@ -58,6 +58,7 @@ async function authenticate(url: string, how: 'register' | 'login', name: string
 
 async function call<Answer>(url: string, request: RequestInit): Promise<Answer> {
   const response = await fetch(url, request);
-  if (!response.ok) throw new Error(`${request.method ?? 'GET'} ${new URL(url).pathname}: ${response.status} ${await response.text()}`);
+  if (!response.ok)
+    throw new Error(`${request.method ?? 'GET'} ${new URL(url).pathname}: ${response.status} ${await response.text()}`);
   return (await response.json()) as Answer;
 }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
-import { type Place, placeToArgs } from './place.ts';
+import { type Place, placeToEnv } from './place.ts';
 
 export interface SingleRowOptions {
   readonly connections: number;
@@ -15,7 +15,7 @@ export interface SingleRowOptions {
 export async function runSingleRowInserts(cleanup: Cleanup, place: Place, options: SingleRowOptions): Promise<number> {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const script = join(import.meta.dirname, 'single-row-inserts.js');
-  const child = spawn(process.execPath, [script, ...placeToArgs(place), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, ...args], { env: placeToEnv(place), stdio: ['ignore', 'pipe', 'inherit'] });
   const stop = cleanup.defer(async () => void child.kill());
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {

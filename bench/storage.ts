@@ -19,7 +19,8 @@ export interface StorageOptions {
 }
 
 export async function createStorage(cleanup: Cleanup, options: StorageOptions): Promise<Storage> {
-  const { place, drop } = options.engine === 'pglite' ? await createFolder(options.dataRoot) : await createDatabase(options.adminUrl);
+  const { place, drop } =
+    options.engine === 'pglite' ? await createFolder(options.dataRoot) : await createDatabase(options.adminUrl);
   return { place, drop: cleanup.defer(drop) };
 }
 

@@ -43,7 +43,7 @@ function measureSize(context: BenchContext, memories: number): Promise<readonly 
       return [
         {
           name: `cold-sync ${memories}, ${way}`,
-          unit: 'memories/s',
+          unit: '/s',
           ours: rates === undefined ? null : summarize(rates),
           baselineName: 'relay',
           baseline: summarize(baseline),

@@ -24,7 +24,12 @@ export const propagation: Benchmark = {
           ...toSummaries(latencies, (round) => quantile(round, 0.5)),
           target: { of: 'ratio', atMost: 1.6 },
         },
-        { ...figure, name: `propagation ${writes}, p95`, ...toSummaries(latencies, (round) => quantile(round, 0.95)), target: null },
+        {
+          ...figure,
+          name: `propagation ${writes}, p95`,
+          ...toSummaries(latencies, (round) => quantile(round, 0.95)),
+          target: null,
+        },
       ];
     }),
 };

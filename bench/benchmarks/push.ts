@@ -16,7 +16,7 @@ export const push: Benchmark = {
       return [
         {
           name: `push ${ops}`,
-          unit: 'ops/s',
+          unit: '/s',
           ...toSummaries(rates, (rate) => rate),
           baselineName: 'relay',
           target: { of: 'ratio', atLeast: 0.6 },

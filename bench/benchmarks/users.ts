@@ -23,7 +23,9 @@ export const manyUsers: Benchmark = {
       const rates = await alternate(context.rounds, {
         ...(ours === null ? {} : { ours: (round: number) => measure(ours, opsPerUser, round) }),
         relay: (round) => measure(relay, opsPerUser, round),
-        ...Object.fromEntries(poolSizes.map((connections) => [connections, insertRate(context, storage.place, connections, opsPerUser)])),
+        ...Object.fromEntries(
+          poolSizes.map((connections) => [connections, insertRate(context, storage.place, connections, opsPerUser)]),
+        ),
       });
       await storage.drop();
       return toFigures(new Map(Object.entries(rates).map(([name, results]) => [name, summarize(results)])), opsPerUser);
@@ -37,14 +39,16 @@ function insertRate({ cleanup }: BenchContext, place: Place, connections: number
 function toFigures(rates: ReadonlyMap<string, Summary>, opsPerUser: number): Figure[] {
   const median = (connections: number): number => rates.get(String(connections))?.median ?? 0;
   const better = poolSizes.toSorted((a, b) => median(b) - median(a))[0];
-  const figure = { name: `users ${users} × ${outstanding}, ${users * opsPerUser}`, unit: 'ops/s', ours: rates.get('ours') ?? null };
+  const figure = { name: `users ${users} × ${outstanding}, ${users * opsPerUser}`, unit: '/s', ours: rates.get('ours') ?? null };
   return [
-    ...poolSizes.map((connections): Figure => ({
-      ...figure,
-      baselineName: `INSERT ×${connections}`,
-      baseline: rates.get(String(connections)) ?? null,
-      target: connections === better ? { of: 'ratio', atLeast: 1.5 } : null,
-    })),
+    ...poolSizes.map(
+      (connections): Figure => ({
+        ...figure,
+        baselineName: `INSERT ×${connections}`,
+        baseline: rates.get(String(connections)) ?? null,
+        target: connections === better ? { of: 'ratio', atLeast: 1.5 } : null,
+      }),
+    ),
     { ...figure, baselineName: 'relay', baseline: rates.get('relay') ?? null, target: null },
   ];
 }

@@ -33,7 +33,7 @@ async function compareForms(user: SyncUser, memories: number): Promise<Figure[]>
   return [
     { ...figure, name: `wire-size ${memories}, binary`, ours: binary, target: { of: 'ratio', atMost: 0.45 } },
     { ...figure, name: `wire-size ${memories}, deflate`, ours: deflated, target: { of: 'ours', atMost: 90 } },
-    { ...figure, name: 'of one memory over REST', ours: deflated, baselineName: 'REST', baseline: rest, target: null },
+    { ...figure, name: `wire-size ${memories}, deflate`, ours: deflated, baselineName: 'REST', baseline: rest, target: null },
   ];
 }
 

@@ -85,6 +85,13 @@ export const errorTable = {
     retry: false,
   },
   email_taken: { status: 409, title: 'The e-mail is taken', cause: 'An account has it.', fix: 'Log in, or use another one.', retry: false },
+  too_many_devices: {
+    status: 409,
+    title: 'The account has too many devices',
+    cause: 'An account has at most 1,000 devices that are not revoked.',
+    fix: 'Log in with the id of a known device, or revoke devices that are not used any more.',
+    retry: false,
+  },
   memory_exists: {
     status: 409,
     title: 'The id is taken by another memory',
@@ -198,10 +205,13 @@ export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
   readonly errors: readonly FieldError[];
+  /** Further members of the problem, as `expected` of `counter_gap`. */
+  readonly members: Readonly<Record<string, number>>;
 
-  constructor(code: ErrorCode, detail?: string, errors: readonly FieldError[] = []) {
+  constructor(code: ErrorCode, detail?: string, errors: readonly FieldError[] = [], members: Readonly<Record<string, number>> = {}) {
     super(detail ?? errorTable[code].cause);
     this.code = code;
     this.errors = errors;
+    this.members = members;
   }
 }

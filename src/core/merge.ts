@@ -288,12 +288,13 @@ function exceedsTagLimits(state: MemoryState, op: PlacedOp): boolean {
   return present > memoryLimits.tags || known > memoryLimits.tagRegisters;
 }
 
+/** The tombstone rests on the erasing op and the time of creation: once the payloads are blank a rebuild finds nothing else. */
 function erase(state: MemoryState, op: PlacedOp): Merged {
   const cell: Cell = { value: true, seq: op.seq, device: op.device, hlc: op.hlc };
   const next: MemoryState = {
     ...state,
     seq: op.seq,
-    updatedAt: Math.max(state.updatedAt, op.hlc.ms),
+    updatedAt: op.hlc.ms,
     erased: true,
     cells: new Map([['deleted', cell]]),
     conflicts: [],

@@ -47,7 +47,7 @@ export function patchToChange(patch: readonly PatchOperation[]): Result<Change, 
       continue;
     }
     const register = pathToRegister(operation.path);
-    if (register === null) return err({ path: `${index}/path`, message: `is no register: ${operation.path.slice(0, 80)}` });
+    if (register === null) return err({ path: `${index}/path`, message: 'is no register' });
     valueByRegister.set(register, value === undefined ? emptyValue(register) : (value as RegisterValue));
   }
   const writes = Array.from(valueByRegister, ([register, value]) => ({ register, value }));
@@ -60,7 +60,8 @@ export function changeToPatch(change: Change): PatchOperation[] {
       ? { op: 'remove', path: registerToPath(register) }
       : { op: 'add', path: registerToPath(register), value },
   );
-  if (change.createdAt !== undefined) patch.push({ op: 'add', path: '/createdAt', value: new Date(change.createdAt).toISOString() });
+  if (change.createdAt !== undefined)
+    patch.push({ op: 'add', path: '/createdAt', value: new Date(change.createdAt).toISOString() });
   return patch;
 }
 
@@ -101,7 +102,8 @@ export function applyToDocument(document: MemoryDocument, patch: readonly Operat
   const copy = jsonPatch.deepClone(document) as MemoryDocument;
   try {
     const patched = jsonPatch.applyPatch(copy, patch, true, true).newDocument as unknown;
-    if (typeof patched !== 'object' || patched === null || Array.isArray(patched)) return err({ path: '', message: 'must stay a memory' });
+    if (typeof patched !== 'object' || patched === null || Array.isArray(patched))
+      return err({ path: '', message: 'must stay a memory' });
     return diffDocuments(document, patched as Record<string, unknown>);
   } catch (error) {
     if (!(error instanceof jsonPatch.JsonPatchError)) return err({ path: '', message: 'is not allowed here' });
@@ -129,7 +131,8 @@ function toRegisters(document: Record<string, unknown>): Result<Map<RegisterName
   const valueByRegister = new Map<RegisterName, RegisterValue>();
   for (const [name, value] of Object.entries(document)) {
     if (name === 'tags') {
-      if (typeof (value ?? {}) !== 'object') return err({ path: '/tags', message: 'must be a list of tags, or an object with them' });
+      if (typeof (value ?? {}) !== 'object')
+        return err({ path: '/tags', message: 'must be a list of tags, or an object with them' });
       const tags = Array.isArray(value) ? value.map((tag) => [tag, true]) : Object.entries(value ?? {});
       for (const [tag, present] of tags) valueByRegister.set(tagRegister(String(tag)), present);
     } else if (isFieldRegister(name)) valueByRegister.set(name, value as RegisterValue);

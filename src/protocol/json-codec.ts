@@ -36,7 +36,7 @@ export function opFromJson(op: JsonPushedOp, path: string): PushedOp {
   const hlc = parseHlc(op.hlc);
   if (!hlc.ok) throw new MalformedValue(`${path}.hlc`, hlc.error);
   const change = patchToChange(op.patch as readonly PatchOperation[]);
-  if (!change.ok) throw new MalformedValue(`${path}.patch.${change.error.path}`, change.error.message);
+  if (!change.ok) throw new MalformedValue(`${path}.patch.${change.error.path.replace('/', '.')}`, change.error.message);
   const pushed = { memoryId: op.memoryId, hlc: hlc.value, change: change.value };
   return op.base === undefined ? pushed : { ...pushed, base: op.base };
 }
@@ -97,9 +97,9 @@ export function eventToJson(event: LogEvent): JsonEvent {
   };
 }
 
-function eventFromJson(event: JsonEvent): LogEvent {
+function eventFromJson({ patch, ...event }: JsonEvent): LogEvent {
   const hlc = parseHlc(event.hlc);
-  const change = event.patch === undefined ? null : patchToChange(event.patch as readonly PatchOperation[]);
+  const change = patch === undefined ? null : patchToChange(patch as readonly PatchOperation[]);
   if (!hlc.ok || change?.ok === false) throw new MalformedValue(`events.${event.seq}`, 'is no event');
   return {
     ...event,

@@ -8,29 +8,13 @@
  * code = kind | outcome << 4. device is the ordinal. extras = [lost, conflicts, rejection code] stands only where there is
  * something in it. patch is `packChange`'s.
  */
-import type { Hlc } from '../core/clock.ts';
-import { type ConflictRef, eventKinds, type LogEvent, type Outcome, outcomes, rejectionCodes } from '../core/event.ts';
-import { type DeviceId, idFromBytes, idToBytes, type MemoryId } from '../core/ids.ts';
-import type { EventKind, RejectionCode } from '../core/merge.ts';
-import type { Change } from '../core/patch.ts';
+import { type ConflictRef, eventKinds, type LogEvent, outcomes, rejectionCodes } from '../core/event.ts';
+import { type DeviceId, idFromBytes, idToBytes } from '../core/ids.ts';
+import type { RejectionCode } from '../core/merge.ts';
 import type { RegisterName } from '../core/register.ts';
 import { asArray, asBytes, asInteger, MalformedValue } from './packed-values.ts';
 import { concatBytes, pack } from './message-pack.ts';
 import { changeFromPacked, packChange, registerFromCode, registerToCode } from './packed-change.ts';
-
-export interface EventToStore {
-  readonly device: number;
-  readonly counter: number;
-  readonly hlc: Hlc;
-  readonly at: number;
-  readonly memoryId: MemoryId;
-  readonly kind: EventKind;
-  readonly outcome: Outcome;
-  readonly code?: RejectionCode;
-  readonly change: Change | null;
-  readonly lost: readonly RegisterName[];
-  readonly conflicts: readonly ConflictRef[];
-}
 
 export interface StoredEvent {
   readonly prefix: Uint8Array;
@@ -40,10 +24,11 @@ export interface StoredEvent {
 /** The payload of an event whose content was erased, or whose op was rejected: MessagePack nil. */
 export const erasedPayload: Uint8Array = Uint8Array.of(0xc0);
 
-export function packEvent(event: EventToStore): StoredEvent {
+/** @param device the writer's ordinal. */
+export function packEvent(event: Omit<LogEvent, 'seq' | 'device'>, device: number): StoredEvent {
   const items: unknown[] = [
     eventKinds.indexOf(event.kind) | (outcomes.indexOf(event.outcome) << 4),
-    event.device,
+    device,
     event.counter,
     event.at,
     event.hlc.ms - event.at,
@@ -89,7 +74,7 @@ interface Extras {
 
 const noExtras: Extras = { lost: [], conflicts: [] };
 
-function packExtras(event: EventToStore): unknown[] {
+function packExtras(event: Omit<LogEvent, 'seq' | 'device'>): unknown[] {
   return [
     event.lost.map(registerToCode),
     event.conflicts.map((ref) => [idToBytes(ref.id), registerToCode(ref.register), ref.winnerSeq, ref.loserSeq]),

@@ -58,7 +58,7 @@ export function databaseContract(open: OpenTestDatabase, engine: Engine): void {
   beforeAll(async () => {
     place = await open();
     db = place.db;
-  });
+  }, 60_000); // the first on this machine makes the template
   afterAll(() => place[Symbol.asyncDispose]());
   beforeEach(() => db.script('drop table if exists items; create table items (id int primary key, name text)'));
 
@@ -72,7 +72,7 @@ export function databaseContract(open: OpenTestDatabase, engine: Engine): void {
     expect(db.description).toMatch(/PostgreSQL \d+\.\d+/);
   });
 
-  it('[DB-16] refuses queries after close, and closes twice in peace', async () => {
+  it('[DB-16] refuses queries after close, and closes twice in peace', { timeout: 20_000 }, async () => {
     const other = await open();
     await other.db.close();
     await expect(other.db.query('select 1')).rejects.toThrow(DatabaseUnavailable);

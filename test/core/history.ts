@@ -1,6 +1,6 @@
 /** Plays a random history against the merge, as the server would, and keeps what a test needs to judge it. */
 import { type DeviceId, idFromBytes, type MemoryId } from '../../src/core/ids.ts';
-import { type Merged, type MemoryState, merge, type PlacedOp } from '../../src/core/merge.ts';
+import { type MemoryState, type Merged, merge, type PlacedOp } from '../../src/core/merge.ts';
 import { emptyClock, type VectorClock, withDot } from '../../src/core/vector-clock.ts';
 import { type HistoryStep, historyDevices, historyMemories } from '../support/arbitraries.ts';
 

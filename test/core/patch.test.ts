@@ -1,5 +1,5 @@
-import type { Operation } from 'fast-json-patch';
 import fc from 'fast-check';
+import type { Operation } from 'fast-json-patch';
 import { describe, expect, it } from 'vitest';
 import type { MemoryFields } from '../../src/core/memory.ts';
 import {
@@ -15,7 +15,15 @@ import {
   registerToPath,
   toDocument,
 } from '../../src/core/patch.ts';
-import { emptyValue, type RegisterName, type RegisterValue, tagOf, tagRegister, valuesEqual, type Write } from '../../src/core/register.ts';
+import {
+  emptyValue,
+  type RegisterName,
+  type RegisterValue,
+  tagOf,
+  tagRegister,
+  valuesEqual,
+  type Write,
+} from '../../src/core/register.ts';
 import { changeArb, memoryArb, tagArb, writesArb } from '../support/arbitraries.ts';
 
 const fields: MemoryFields = {
@@ -42,8 +50,15 @@ function written(memory: MemoryDocument, writes: readonly Write[]): MemoryDocume
   const values = registersOf(memory);
   for (const { register, value } of writes) values.set(register, value);
   const field = (name: RegisterName) => values.get(name) ?? emptyValue(name);
-  const tags = [...values].flatMap(([register, value]) => (tagOf(register) !== null && value === true ? [tagOf(register) as string] : []));
-  return { ...toDocument({ ...fields, tags }), ...Object.fromEntries(['content', 'type', 'scope', 'confidence', 'source'].map((name) => [name, field(name as RegisterName)])) };
+  const tags = [...values].flatMap(([register, value]) =>
+    tagOf(register) !== null && value === true ? [tagOf(register) as string] : [],
+  );
+  return {
+    ...toDocument({ ...fields, tags }),
+    ...Object.fromEntries(
+      ['content', 'type', 'scope', 'confidence', 'source'].map((name) => [name, field(name as RegisterName)]),
+    ),
+  };
 }
 
 describe('patches and changes', () => {
@@ -75,14 +90,29 @@ describe('patches and changes', () => {
     expect(registerToPath(register as RegisterName)).toBe(path);
   });
 
-  it.each(['', '/', 'content', '/Content', '/content/0', '/id', '/seq', '/tags', '/tags/a/b', '/tags/a~2', '/tags/a~', '/source/url', '/__proto__', '/constructor'])(
-    '[SEC-2] %j is no register: the patch is refused and the place named',
-    (path) => {
-      expect(pathToRegister(path)).toBeNull();
-      const patch: PatchOperation[] = [{ op: 'add', path: '/content', value: 'x' }, { op: 'remove', path }];
-      expect(patchToChange(patch)).toMatchObject({ ok: false, error: { path: '1/path' } });
-    },
-  );
+  it.each([
+    '',
+    '/',
+    'content',
+    '/Content',
+    '/content/0',
+    '/id',
+    '/seq',
+    '/tags',
+    '/tags/a/b',
+    '/tags/a~2',
+    '/tags/a~',
+    '/source/url',
+    '/__proto__',
+    '/constructor',
+  ])('[SEC-2] %j is no register: the patch is refused and the place named', (path) => {
+    expect(pathToRegister(path)).toBeNull();
+    const patch: PatchOperation[] = [
+      { op: 'add', path: '/content', value: 'x' },
+      { op: 'remove', path },
+    ];
+    expect(patchToChange(patch)).toMatchObject({ ok: false, error: { path: '1/path' } });
+  });
 
   it('[SYN-1] replace is add; remove means null, or false for a tag and for `deleted`', () => {
     const patch: PatchOperation[] = [
@@ -122,7 +152,8 @@ describe('patches and changes', () => {
   it('[SYN-1] createdAt is a time with its offset, also one before 1970 or far ahead', () => {
     const timeOf = (value: string) => patchToChange([{ op: 'add', path: '/createdAt', value }]);
     expect(timeOf('2026-01-05T10:00:00+02:00')).toEqual({ ok: true, value: { writes: [], createdAt: Date.UTC(2026, 0, 5, 8) } });
-    for (const createdAt of [-1, -8.64e15, 8.64e15, 0]) expect(patchToChange(changeToPatch({ writes: [], createdAt }))).toEqual({ ok: true, value: { writes: [], createdAt } });
+    for (const createdAt of [-1, -8.64e15, 8.64e15, 0])
+      expect(patchToChange(changeToPatch({ writes: [], createdAt }))).toEqual({ ok: true, value: { writes: [], createdAt } });
   });
 });
 
@@ -215,7 +246,9 @@ describe('RFC 6902 on a memory', () => {
   });
 
   it('[SEC-2] a tag may be called constructor', () => {
-    expect(writesOf(apply({ op: 'add', path: '/tags/constructor', value: true }))).toEqual([{ register: 'tags/constructor', value: true }]);
+    expect(writesOf(apply({ op: 'add', path: '/tags/constructor', value: true }))).toEqual([
+      { register: 'tags/constructor', value: true },
+    ]);
   });
 
   it('[MRG-7] leaves the document as it was', () => {
@@ -237,7 +270,10 @@ describe('differences', () => {
         for (const { register, value } of diff.value.writes) {
           expect(valuesEqual(registersOf(a).get(register) ?? emptyValue(register), value)).toBe(false);
         }
-        expect(diffDocuments(a, structuredClone(a) as unknown as Record<string, unknown>)).toEqual({ ok: true, value: { writes: [] } });
+        expect(diffDocuments(a, structuredClone(a) as unknown as Record<string, unknown>)).toEqual({
+          ok: true,
+          value: { writes: [] },
+        });
       }),
     );
   });

@@ -26,6 +26,8 @@ const files: Readonly<Record<string, string>> = {
   'src/core/knows-server.ts': "import { engine } from '../server/infra/engine.ts';\nexport const a = engine;\n",
   'src/core/knows-server-type.ts':
     "export type B = typeof import('../server/infra/engine.ts').engine;\nexport type { engine } from '../server/infra/engine.ts';\n",
+  'src/server/log/uses-command.ts':
+    "export async function f(g: () => Promise<AsyncDisposable>) {\n  await using x = await g();\n  await using y = (await import('../command/write.ts')).write;\n  return [x, y];\n}\n",
   'src/core/cycle-one.ts': "import type { Two } from './cycle-two.ts';\nexport interface One { readonly two: Two }\n",
   'src/core/cycle-two.ts': "import type { One } from './cycle-one.ts';\nexport interface Two { readonly one: One }\n",
   ...Object.fromEntries(
@@ -69,6 +71,7 @@ describe('[house] fences', () => {
     expect(errors).toContain('core-is-pure: src/core/knows-server-type.ts → src/server/infra/engine.ts');
     expect(errors).toContain('core-is-pure: src/core/reads-file.ts → fs');
     expect(errors).toContain('server-read: src/server/read/reads-and-writes.ts → src/server/command/write.ts');
+    expect(errors).toContain('server-log: src/server/log/uses-command.ts → src/server/command/write.ts');
     expect(errors).toMatch(/no-cycles: src\/core\/cycle-(one|two)[.]ts/);
   });
 

@@ -11,9 +11,15 @@ import { migrate } from '../../src/server/infra/migrate.ts';
 import type { TestDatabase } from './databases.ts';
 import { migrationsFolder, migrationsKey } from './migrations.ts';
 
-export async function openTestFolder(isEmpty: boolean): Promise<TestDatabase> {
+/** A data folder in which nothing but an empty cluster is; the caller removes it. */
+export async function createTestFolder(key = 'empty'): Promise<string> {
   const place = await mkdtemp(join(tmpdir(), 'aibrain-test-'));
-  await unpackFolder(await readTestTemplate(isEmpty ? 'empty' : migrationsKey()), join(place, 'postgres'), false);
+  await unpackFolder(await readTestTemplate(key), join(place, 'postgres'), false);
+  return place;
+}
+
+export async function openTestFolder(isEmpty: boolean): Promise<TestDatabase> {
+  const place = await createTestFolder(isEmpty ? 'empty' : migrationsKey());
   const db = await openEmbedded({ dataDir: place });
   return {
     db,

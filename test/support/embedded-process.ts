@@ -14,9 +14,10 @@ export interface ChildProgram extends Disposable {
 export function compileEmbeddedChild(): ChildProgram {
   mkdirSync(join(root, 'dist'), { recursive: true });
   const outDir = mkdtempSync(join(root, 'dist', 'test-child-'));
-  const options = ['--noCheck', '--target', 'es2023', '--module', 'nodenext', '--rewriteRelativeImportExtensions', '--ignoreConfig'];
-  const files = ['test/support/embedded-child.ts'];
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...options, '--rootDir', '.', '--outDir', outDir, ...files], { cwd: root });
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const language = ['--noCheck', '--target', 'es2023', '--module', 'nodenext', '--rewriteRelativeImportExtensions'];
+  const places = ['--ignoreConfig', '--rootDir', '.', '--outDir', outDir, 'test/support/embedded-child.ts'];
+  execFileSync(process.execPath, [tsc, ...language, ...places], { cwd: root });
   return {
     path: join(outDir, 'test/support/embedded-child.js'),
     [Symbol.dispose]: () => rmSync(outDir, { recursive: true }),
@@ -31,7 +32,11 @@ export interface EmbeddedProcess {
 }
 
 /** `tracer` is put in front of the command, as in `['strace', '-f']`. */
-export function startEmbeddedProcess(program: ChildProgram, args: readonly string[], tracer: readonly string[] = []): EmbeddedProcess {
+export function startEmbeddedProcess(
+  program: ChildProgram,
+  args: readonly string[],
+  tracer: readonly string[] = [],
+): EmbeddedProcess {
   const [command = '', ...rest] = [...tracer, process.execPath, program.path, ...args];
   const child = spawn(command, rest, { stdio: ['pipe', 'ignore', 'pipe'], detached: true });
   let output = '';

@@ -1,7 +1,7 @@
 /** Access tokens: JSON Web Tokens (RFC 7519), HS256. Short-lived; whether their session still stands is asked each time. */
-import { jwtVerify, SignJWT } from 'jose';
+import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { type DeviceId, parseId, type SessionId, type UserId } from '../../core/ids.ts';
-import { sha256 } from '../infra/sha256.ts';
+import { sha256 } from '../infra/bytes.ts';
 
 export interface AccessTokenClaims {
   readonly userId: UserId;
@@ -45,12 +45,12 @@ export function createAccessTokens(secret: Uint8Array, now: () => number): Acces
   };
 }
 
-async function verifiedPayload(token: string, secret: Uint8Array, nowMs: number) {
+async function verifiedPayload(token: string, secret: Uint8Array, nowMs: number): Promise<JWTPayload | null> {
   try {
     const options = { algorithms: [algorithm], issuer, requiredClaims: ['sub', 'sid', 'exp'], currentDate: new Date(nowMs) };
     return (await jwtVerify(token, secret, options)).payload;
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return null; // One of jose's, each with a code: all mean "not valid".
+    if (error instanceof errors.JOSEError) return null;
     throw error;
   }
 }

@@ -46,12 +46,6 @@ export async function claimDevice(
   return ok({ ordinal: known.ordinal, id: known.id as DeviceId, name });
 }
 
-/** Devices, sessions and passwords of a user change one at a time. @returns false when there is no such user. */
-export async function lockUser(tx: Queryable, userId: UserId): Promise<boolean> {
-  const rows = await tx.query('select 1 from users where user_id = $1::uuid for no key update', [userId]);
-  return rows.length > 0;
-}
-
 function findDevice(tx: Queryable, userId: UserId, id: DeviceId) {
   return tx.kysely.selectFrom('devices').selectAll().where('user_id', '=', userId).where('id', '=', id).executeTakeFirst();
 }

@@ -1,7 +1,7 @@
 /** Refresh tokens, `<user>.<session>.<secret>`: the ids find the rows, the secret is 256 random bits. Only hashes are stored. */
 import { randomBytes } from 'node:crypto';
 import { parseId, type SessionId, type UserId } from '../../core/ids.ts';
-import { sha256 } from '../infra/sha256.ts';
+import { sha256 } from '../infra/bytes.ts';
 
 export interface RefreshToken {
   readonly userId: UserId;

@@ -23,9 +23,11 @@ export interface AppendCacheLimits {
   readonly users: number;
   readonly memories: number;
   readonly dotsPerUser: number;
+  /** A plan that touches more memories than this is an import or an offline replay: its memories are not kept. */
+  readonly memoriesPerPlan: number;
 }
 
-export const defaultCacheLimits: AppendCacheLimits = { users: 10_000, memories: 20_000, dotsPerUser: 256 };
+export const defaultCacheLimits: AppendCacheLimits = { users: 10_000, memories: 20_000, dotsPerUser: 256, memoriesPerPlan: 64 };
 
 export interface AppendCache {
   user(userId: UserId): CachedUser | null;
@@ -56,10 +58,14 @@ export function createAppendCache(limits: AppendCacheLimits = defaultCacheLimits
       const userId = plan.after.userId;
       const before = users.get(userId);
       const run = before?.head.seq === plan.before.seq ? before.run : {};
-      const dots = [...(before?.run === run ? before.dots : []), ...plan.events].slice(-limits.dotsPerUser);
+      const dots = [...(before?.run === run ? before.dots : []), ...plan.events.slice(-limits.dotsPerUser)].slice(-limits.dotsPerUser);
       const kept = dots.map(({ device, counter, seq }) => ({ device, counter, seq }));
       users.set(userId, { head: plan.after, dots: kept, dotsFrom: plan.after.seq - kept.length, run });
-      for (const [id, state] of plan.states) memories.set(keyOf(userId, id), { run, state });
+      const keeps = plan.states.size <= limits.memoriesPerPlan;
+      for (const [id, state] of plan.states) {
+        if (keeps) memories.set(keyOf(userId, id), { run, state });
+        else memories.delete(keyOf(userId, id));
+      }
     },
     forget: (userId) => void users.delete(userId),
   };

@@ -1,34 +1,29 @@
 /**
- * The append: heads, events, memories and conflicts of a whole group in one data-modifying statement, so in one
- * transaction and one round trip, on every engine.
+ * The append: heads, events, memories and conflicts of a whole group, in one transaction. A small group is one
+ * data-modifying statement and one round trip; a large one goes in by COPY.
  *
- * It is guarded: a user's part is written only where the head still has the seq that the plan began with, taken under the
+ * It is guarded: a user's part is written only where the head is still the one that the plan began with, taken under the
  * row's lock (LOG-1), and where the memories that the plan took for new do not exist. The statement returns the users whose
  * part was written; the others changed meanwhile and are planned again. Heads are locked in user-id order, so two groups
  * never wait for each other in a circle.
  */
 import { eventKinds } from '../../core/event.ts';
-import type { MemoryId, UserId } from '../../core/ids.ts';
+import type { UserId } from '../../core/ids.ts';
 import { fieldsOf, type MemoryState } from '../../core/merge.ts';
-import type { Queryable, Statement } from '../infra/database.ts';
+import type { Database, Queryable, Statement } from '../infra/database.ts';
 import type { Head } from '../log/head.ts';
 import { clockToBytes, stateHashToBytes } from '../log/log-bytes.ts';
 import { type DeviceNames, stampsToBytes } from '../project/memory-rows.ts';
-import type { UserPlan } from './user-plan.ts';
+import { copyEvents, copyMemories, eventsToCopy, memoriesToCopy } from './append-copy.ts';
+import type { GuardedPlan } from './guarded-plan.ts';
 
-export interface GuardedPlan {
-  readonly plan: UserPlan;
-  /** Memories that the plan took for new without having read. */
-  readonly presumedNew: readonly MemoryId[];
-  readonly names: DeviceNames;
-}
-
-const text = `
+/** Takes the heads (LOG-1): `heads` is then the users whose plan goes in. A head's hash stands for the whole log up to it. */
+const takeHeads = `
 with plan as (
-  select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[])
+  select * from unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[])
     as p(user_id, was, seq, hash, clock, state_hash, live)
 ), locked as materialized (
-  select h.user_id from user_heads h join plan p on p.user_id = h.user_id and p.was = h.seq
+  select h.user_id from user_heads h join plan p on p.user_id = h.user_id and p.was = h.hash
   where not exists (
     select 1 from unnest($8::uuid[], $9::uuid[]) as n(user_id, id)
       join memories m on m.user_id = n.user_id and m.id = n.id where n.user_id = h.user_id)
@@ -37,67 +32,93 @@ with plan as (
   update user_heads h set seq = p.seq, hash = p.hash, clock = p.clock, state_hash = p.state_hash, live = p.live
   from plan p where h.user_id = p.user_id and p.user_id in (select user_id from locked)
   returning h.user_id
-), new_events as (
+)`;
+
+const insertEvents = `, new_events as (
   insert into events (user_id, seq, device, counter, memory_id, at_ms, kind, prev_seq, wire, meta, salt, hash)
   select * from unnest($10::uuid[], $11::bigint[], $12::int[], $13::bigint[], $14::uuid[], $15::bigint[], $16::smallint[],
       $17::bigint[], $18::bytea[], $19::bytea[], $20::bytea[], $21::bytea[])
     as e(user_id, seq, device, counter, memory_id, at_ms, kind, prev_seq, wire, meta, salt, hash)
   where e.user_id in (select user_id from locked)
-), new_memories as (
+)`;
+
+const upsertMemories = (from: number, where: string): string => `
   insert into memories (user_id, id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope,
       content, tags, source, stamps)
   select m.user_id, id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope, content,
       tags::text[], source::jsonb, stamps
-    from unnest($22::uuid[], $23::uuid[], $24::bigint[], $25::bool[], $26::bool[], $27::int[], $28::float8[], $29::bigint[],
-      $30::bigint[], $31::text[], $32::text[], $33::text[], $34::text[], $35::text[], $36::bytea[])
+    from unnest(${casts(from, ['uuid', 'uuid', 'bigint', 'bool', 'bool', 'int', 'float8', 'bigint', 'bigint', 'text', 'text', 'text', 'text', 'text', 'bytea'])})
     as m(user_id, id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope, content, tags,
-      source, stamps)
-  where m.user_id in (select user_id from locked)
+      source, stamps) ${where}
   on conflict (user_id, id) do update set seq = excluded.seq, deleted = excluded.deleted, erased = excluded.erased,
     open_conflicts = excluded.open_conflicts, confidence = excluded.confidence, created_ms = excluded.created_ms,
     updated_ms = excluded.updated_ms, type = excluded.type, scope = excluded.scope, content = excluded.content,
-    tags = excluded.tags, source = excluded.source, stamps = excluded.stamps
-)`;
+    tags = excluded.tags, source = excluded.source, stamps = excluded.stamps`;
 
-const withConflicts = `, new_conflicts as (
+const upsertConflicts = (from: number, where: string): string => `
   insert into conflicts (user_id, id, memory_id, register, winner_seq, loser_seq, winner_device, loser_device, winner_value,
       loser_value, at_ms, resolution, resolved_seq)
   select c.user_id, id, memory_id, register, winner_seq, loser_seq, winner_device, loser_device, winner_value::jsonb,
       loser_value::jsonb, at_ms, resolution, resolved_seq
-    from unnest($37::uuid[], $38::uuid[], $39::uuid[], $40::text[], $41::bigint[], $42::bigint[], $43::int[], $44::int[],
-      $45::text[], $46::text[], $47::bigint[], $48::text[], $49::bigint[])
+    from unnest(${casts(from, ['uuid', 'uuid', 'uuid', 'text', 'bigint', 'bigint', 'int', 'int', 'text', 'text', 'bigint', 'text', 'bigint'])})
     as c(user_id, id, memory_id, register, winner_seq, loser_seq, winner_device, loser_device, winner_value, loser_value,
-      at_ms, resolution, resolved_seq)
-  where c.user_id in (select user_id from locked)
+      at_ms, resolution, resolved_seq) ${where}
   on conflict (user_id, id) do update set winner_seq = excluded.winner_seq, winner_device = excluded.winner_device,
-    winner_value = excluded.winner_value, resolution = excluded.resolution, resolved_seq = excluded.resolved_seq
-)`;
+    winner_value = excluded.winner_value, resolution = excluded.resolution, resolved_seq = excluded.resolved_seq`;
 
+const ofLocked = (alias: string): string => `where ${alias}.user_id in (select user_id from locked)`;
 const end = ' select user_id from heads';
+const small = `${takeHeads}${insertEvents}, new_memories as (${upsertMemories(22, ofLocked('m'))})`;
 
-/** Conflicts are rare, and thirteen empty arrays cost more than a second statement text. */
-const plainStatement: Statement = { name: 'append', text: text + end };
-const conflictStatement: Statement = { name: 'append-with-conflicts', text: text + withConflicts + end };
+const statements = {
+  heads: { name: 'append-heads', text: takeHeads + end },
+  /** Conflicts are rare, and thirteen empty arrays cost more than a second statement text. */
+  small: { name: 'append', text: small + end },
+  smallWithConflicts: { name: 'append-with-conflicts', text: `${small}, new_conflicts as (${upsertConflicts(37, ofLocked('c'))})${end}` },
+  memories: { name: 'append-memories', text: upsertMemories(1, '') },
+  conflicts: { name: 'append-conflicts', text: upsertConflicts(1, '') },
+} as const satisfies Readonly<Record<string, Statement>>;
+
+/** From here on COPY in a transaction is quicker than one statement (docs/decisions), in events. */
+const bulkFrom = 128;
 
 /** @returns the users whose plan was written. */
-export async function writePlans(db: Queryable, plans: readonly GuardedPlan[]): Promise<ReadonlySet<UserId>> {
+export async function writePlans(db: Queryable | Database, plans: readonly GuardedPlan[]): Promise<ReadonlySet<UserId>> {
   const writing = plans.filter(({ plan }) => plan.events.length > 0);
-  if (writing.length === 0) return new Set();
-  const conflicts = conflictParams(writing);
-  const params = [...headParams(writing), ...presumedParams(writing), ...eventParams(writing), ...memoryParams(writing)];
-  const contested = (conflicts[0]?.length ?? 0) > 0;
-  const rows = await db.query<{ user_id: UserId }>(
-    contested ? conflictStatement : plainStatement,
-    contested ? [...params, ...conflicts] : params,
-  );
+  const events = writing.reduce((sum, { plan }) => sum + plan.events.length, 0);
+  if (events === 0) return new Set();
+  if (events < bulkFrom) return writeSmall(db, writing);
+  return 'transaction' in db ? db.transaction((tx) => writeBulk(tx, writing)) : writeBulk(db, writing);
+}
+
+async function writeSmall(db: Queryable, plans: readonly GuardedPlan[]): Promise<ReadonlySet<UserId>> {
+  const params = [...headParams(plans), ...presumedParams(plans), ...eventParams(plans), ...columns(memoryRows(plans), 15)];
+  const conflicts = conflictRows(plans);
+  const statement = conflicts.length > 0 ? statements.smallWithConflicts : statements.small;
+  const rows = await db.query<{ user_id: UserId }>(statement, conflicts.length > 0 ? [...params, ...columns(conflicts, 13)] : params);
   return new Set(rows.map((row) => row.user_id));
+}
+
+/** The same in one transaction of several statements, events and new memories by COPY. */
+async function writeBulk(tx: Queryable, all: readonly GuardedPlan[]): Promise<ReadonlySet<UserId>> {
+  const rows = await tx.query<{ user_id: UserId }>(statements.heads, [...headParams(all), ...presumedParams(all)]);
+  const taken = new Set(rows.map((row) => row.user_id));
+  const plans = all.filter(({ plan }) => taken.has(plan.after.userId));
+  await tx.copyIn(copyEvents, eventsToCopy(plans));
+  const isNew = ({ plan }: GuardedPlan, state: MemoryState): boolean => plan.created.has(state.id);
+  await tx.copyIn(copyMemories, memoriesToCopy(plans, isNew));
+  const changed = memoryRows(plans, (plan, state) => !isNew(plan, state));
+  if (changed.length > 0) await tx.query(statements.memories, columns(changed, 15));
+  const conflicts = conflictRows(plans);
+  if (conflicts.length > 0) await tx.query(statements.conflicts, columns(conflicts, 13));
+  return taken;
 }
 
 function headParams(plans: readonly GuardedPlan[]): unknown[][] {
   const heads = plans.map(({ plan }) => plan.after);
   return [
     heads.map((head) => head.userId),
-    plans.map(({ plan }) => plan.before.seq),
+    plans.map(({ plan }) => plan.before.hash),
     heads.map((head) => head.seq),
     heads.map((head) => head.hash),
     heads.map((head) => clockToBytes(head.clock)),
@@ -131,12 +152,12 @@ function eventParams(plans: readonly GuardedPlan[]): unknown[][] {
   ];
 }
 
-function memoryParams(plans: readonly GuardedPlan[]): unknown[][] {
-  const rows = plans.flatMap(({ plan, names }) => [...plan.states.values()].map((state) => stateToParams(plan.after, state, names)));
-  return Array.from({ length: memoryColumnCount }, (_, column) => rows.map((row) => row[column]));
+function memoryRows(plans: readonly GuardedPlan[], wanted: (plan: GuardedPlan, state: MemoryState) => boolean = () => true): unknown[][] {
+  return plans.flatMap((guarded) => {
+    const states = [...guarded.plan.states.values()].filter((state) => wanted(guarded, state));
+    return states.map((state) => stateToParams(guarded.plan.after, state, guarded.names));
+  });
 }
-
-const memoryColumnCount = 15;
 
 function stateToParams(head: Head, state: MemoryState, names: DeviceNames): unknown[] {
   const fields = fieldsOf(state);
@@ -164,8 +185,8 @@ function textArray(items: readonly string[]): string {
   return `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
 }
 
-function conflictParams(plans: readonly GuardedPlan[]): unknown[][] {
-  const rows = plans.flatMap(({ plan, names }) =>
+function conflictRows(plans: readonly GuardedPlan[]): unknown[][] {
+  return plans.flatMap(({ plan, names }) =>
     Array.from(plan.conflicts.values(), (conflict) => [
       plan.after.userId,
       conflict.id,
@@ -182,7 +203,10 @@ function conflictParams(plans: readonly GuardedPlan[]): unknown[][] {
       conflict.resolvedSeq,
     ]),
   );
-  return Array.from({ length: conflictColumnCount }, (_, column) => rows.map((row) => row[column]));
 }
 
-const conflictColumnCount = 13;
+const columns = (rows: readonly unknown[][], count: number): unknown[][] => Array.from({ length: count }, (_, column) => rows.map((row) => row[column]));
+
+function casts(from: number, types: readonly string[]): string {
+  return types.map((type, index) => `$${from + index}::${type}[]`).join(', ');
+}

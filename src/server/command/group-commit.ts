@@ -16,7 +16,8 @@ import { type Head, lockHead, readHead, readHeads } from '../log/head.ts';
 import { type DeviceNames, readStates } from '../project/memory-rows.ts';
 import type { AppendCache, CachedUser } from './append-cache.ts';
 import type { AppendRequest, AppendResult } from './append-request.ts';
-import { type GuardedPlan, writePlans } from './append-statement.ts';
+import { writePlans } from './append-statement.ts';
+import type { GuardedPlan } from './guarded-plan.ts';
 import { planUser, type UserPlan } from './user-plan.ts';
 
 export interface GroupCommitDeps {

@@ -10,9 +10,8 @@ import { type ConflictId, type MemoryId, serverDeviceId } from '../../core/ids.t
 import { fieldsOf, type MemoryState, type Merged, merge, type OpenConflict, type PlacedOp, type Rejected, type Resolution } from '../../core/merge.ts';
 import { moveRow } from '../../core/state-hash.ts';
 import type { VectorClock } from '../../core/vector-clock.ts';
-import { concatBytes } from '../../protocol/message-pack.ts';
 import { packEvent } from '../../protocol/wire-events.ts';
-import { sha256 } from '../infra/sha256.ts';
+import { joinParts, sha256 } from '../infra/bytes.ts';
 import { clockAt, type PlacedDot } from '../log/clock-at.ts';
 import type { Head } from '../log/head.ts';
 import { hashedHeader, metaToBytes } from '../log/log-bytes.ts';
@@ -33,6 +32,8 @@ export interface UserPlan {
   readonly events: readonly EventRow[];
   /** The final state of each touched memory. */
   readonly states: ReadonlyMap<MemoryId, MemoryState>;
+  /** Those of them that did not exist before. */
+  readonly created: ReadonlySet<MemoryId>;
   readonly conflicts: ReadonlyMap<ConflictId, ConflictChange>;
   /** In the order of the requests. */
   readonly results: readonly AppendResult[];
@@ -76,6 +77,7 @@ class UserDraft {
   readonly #input: PlanInput;
   readonly #events: EventRow[] = [];
   readonly #touched = new Map<MemoryId, MemoryState>();
+  readonly #created = new Set<MemoryId>();
   readonly #conflicts = new Map<ConflictId, ConflictChange>();
   readonly #clock: Map<number, number>;
   readonly #dots: PlacedDot[] = [];
@@ -148,6 +150,7 @@ class UserDraft {
       after,
       events: this.#events,
       states: this.#touched,
+      created: this.#created,
       conflicts: this.#conflicts,
       results,
       lastCounterByDevice: this.#lastCounterByDevice,
@@ -175,6 +178,7 @@ class UserDraft {
   #keepOutcome(before: MemoryState | null, outcome: Merged | Rejected, memoryId: MemoryId, head: Head): ConflictRef[] {
     if (outcome.outcome === 'rejected') return [];
     const { state, opened, moved, closed } = outcome;
+    if (before === null) this.#created.add(memoryId);
     this.#touched.set(memoryId, state);
     this.#stateHash = moveRow(this.#stateHash, memoryId, before?.seq ?? 0, state.seq);
     this.#live += Number(!fieldsOf(state).deleted) - Number(before !== null && !fieldsOf(before).deleted);
@@ -191,7 +195,7 @@ class UserDraft {
 
   #store(op: OpToAppend, event: LogEvent, before: MemoryState | null, rawHlc: Hlc | null): void {
     const clock = this.#clockOf(op);
-    const { prefix, payload } = packEvent({ ...event, device: op.device.ordinal });
+    const { prefix, payload } = packEvent(event, op.device.ordinal);
     const meta = metaToBytes({ payloadAt: prefix.length, base: op.base, actor: op.actor?.ordinal ?? null, clock, rawHlc });
     const salt = this.#salts.subarray(this.#events.length * saltBytes, (this.#events.length + 1) * saltBytes);
     this.#hash = eventHash(sha256, this.#hash, hashedHeader(event.seq, prefix, meta), payloadHash(sha256, salt, payload));
@@ -203,7 +207,7 @@ class UserDraft {
       at: event.at,
       kind: event.kind,
       prevSeq: event.outcome === 'rejected' ? 0 : (before?.seq ?? 0),
-      wire: concatBytes([prefix, payload]),
+      wire: joinParts([prefix, payload]),
       meta,
       salt,
       hash: this.#hash,
@@ -240,11 +244,12 @@ class UserDraft {
 }
 
 function toEvent(op: OpToAppend, seq: number, hlc: Hlc, at: number, outcome: Merged | Rejected, conflicts: readonly ConflictRef[]): LogEvent {
-  const common = { seq, device: op.device.id, counter: op.counter, hlc, at, memoryId: op.memoryId, conflicts };
+  const { counter, memoryId, change } = op;
+  const device = op.device.id;
   if (outcome.outcome === 'rejected') {
-    return { ...common, kind: 'reject', outcome: 'rejected', code: outcome.code, change: null, lost: [] };
+    return { seq, device, counter, hlc, at, memoryId, kind: 'reject', outcome: 'rejected', code: outcome.code, change: null, lost: [], conflicts };
   }
-  return { ...common, kind: outcome.kind, outcome: outcome.outcome, change: op.change, lost: outcome.lost };
+  return { seq, device, counter, hlc, at, memoryId, kind: outcome.kind, outcome: outcome.outcome, change, lost: outcome.lost, conflicts };
 }
 
 const opsOf = (request: AppendRequest): number => (request.kind === 'push' ? request.ops.length : 1);

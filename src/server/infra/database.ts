@@ -18,6 +18,8 @@ export interface Statement {
 export interface Queryable {
   /** @throws DatabaseUnavailable when the connection is gone or refused; DatabaseError (with `sqlState`) otherwise. */
   query<Row>(statement: Statement | string, params?: readonly unknown[]): Promise<readonly Row[]>;
+  /** Runs `copy … from stdin with (format binary)` on a stream made by copy-writer.ts. */
+  copyIn(statement: string, stream: Buffer): Promise<void>;
   /** Typed queries for what is not hot. Inside a transaction it runs in it. */
   readonly kysely: Kysely<Tables>;
 }

@@ -16,32 +16,50 @@ const serializers = {
   [byteaOid]: (value: Uint8Array) => `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`,
 };
 
+/** The last fatal line of PostgreSQL's log. */
+interface LastWords {
+  text: string;
+}
+
+/** PGlite swallows an abort and calls on into what is left of PostgreSQL, which may then never return. */
+class GuardedPGlite extends PGlite {
+  override execProtocolRawSync(message: Uint8Array): Uint8Array {
+    if (this.fs instanceof DurableNodeFs && this.fs.aborted !== undefined) throw new Error('PostgreSQL has aborted');
+    return super.execProtocolRawSync(message);
+  }
+}
+
 export class EmbeddedEngine {
   readonly #pg: PGlite;
   readonly #fs: DurableNodeFs;
+  readonly #lastWords: LastWords;
   readonly #onBroken: (error: DatabaseUnavailable) => void;
   #lane: Promise<unknown> = Promise.resolve();
   #segmentsSinceCheckpoint = 0;
   #ended: DatabaseUnavailable | undefined;
 
-  private constructor(pg: PGlite, fs: DurableNodeFs, onBroken: (error: DatabaseUnavailable) => void) {
+  private constructor(pg: PGlite, fs: DurableNodeFs, lastWords: LastWords, onBroken: (error: DatabaseUnavailable) => void) {
     this.#pg = pg;
     this.#fs = fs;
+    this.#lastWords = lastWords;
     this.#onBroken = onBroken;
   }
 
   static async open(folder: string, onBroken: (error: DatabaseUnavailable) => void): Promise<EmbeddedEngine> {
     const fs = new DurableNodeFs(folder);
-    const said: string[] = [];
+    const lastWords: LastWords = { text: '' };
     try {
-      const onStderr = (line: string): boolean => said.push(line) < 0; // false: not printed
-      const pg = await PGlite.create({ fs, startParams, extensions: { vector }, serializers, onStderr });
+      const onStderr = (line: string): boolean => {
+        if (/FATAL|PANIC/.test(line)) lastWords.text = line.replace(/^.*?(?=FATAL|PANIC)/, '');
+        return false; // not printed: PostgreSQL's log has statements in it
+      };
+      const pg = new GuardedPGlite({ fs, startParams, extensions: { vector }, serializers, onStderr });
+      await pg.waitReady;
       // Array parsers are made by PGlite while it opens, so ours come after.
       for (const [oid, parse] of valueParserByOid) pg.parsers[oid] = parse;
-      return new EmbeddedEngine(pg, fs, onBroken);
+      return new EmbeddedEngine(pg, fs, lastWords, onBroken);
     } catch (error) {
-      const reason = said.findLast((line) => /FATAL|PANIC/.test(line)) ?? String(error);
-      throw new DatabaseUnavailable(`PGlite cannot open ${folder}: ${reason}`, { cause: error });
+      throw new Error(`PGlite cannot open ${folder}: ${lastWords.text || error}`, { cause: error });
     }
   }
 
@@ -93,16 +111,15 @@ export class EmbeddedEngine {
 
   /** PGlite's error is not kept as a cause: it carries the parameters. */
   #toFailure(error: unknown): unknown {
-    if (error instanceof messages.DatabaseError) {
-      if (/PANIC|FATAL/.test(error.severity ?? '')) return this.#end(error);
-      return new DatabaseError(error.code ?? 'XX000', error.message, { constraint: error.constraint });
-    }
-    return error instanceof Error && error.name === 'RuntimeError' ? this.#end(error) : error; // WebAssembly trapped
+    if (this.#fs.aborted !== undefined) return this.#end(this.#lastWords.text || this.#fs.aborted);
+    if (!(error instanceof messages.DatabaseError)) return error;
+    if (/PANIC|FATAL/.test(error.severity ?? '')) return this.#end(error.message);
+    return new DatabaseError(error.code ?? 'XX000', error.message, { constraint: error.constraint });
   }
 
-  // PostgreSQL would restart itself after a panic. In this process nothing can: a further call would never return.
-  #end(error: Error): DatabaseUnavailable {
-    this.#ended = new DatabaseUnavailable(`PGlite stopped and needs a restart of the server: ${error.message}`);
+  // PostgreSQL would restart itself after a panic. In this process nothing can.
+  #end(reason: string): DatabaseUnavailable {
+    this.#ended = new DatabaseUnavailable(`PGlite stopped and needs a restart of the server: ${reason}`);
     this.#onBroken(this.#ended);
     return this.#ended;
   }

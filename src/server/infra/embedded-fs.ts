@@ -36,6 +36,12 @@ const isWalSegment = (name: string): boolean => /^[0-9A-F]{24}$/.test(name);
 export class DurableNodeFs extends NodeFS {
   #lastSegment = '';
   #segmentsFilled = 0;
+  #aborted: string | undefined;
+
+  /** Why PostgreSQL gave up, once it has: a panic, or no room for more bytes. Nothing may be called in it after. */
+  get aborted(): string | undefined {
+    return this.#aborted;
+  }
 
   /** Segments of the write-ahead log that were begun since this was last called. */
   takeSegmentsFilled(): number {
@@ -46,8 +52,12 @@ export class DurableNodeFs extends NodeFS {
 
   override async init(...[pg, options]: Parameters<Init>): ReturnType<Init> {
     const { emscriptenOpts } = await super.init(pg, options);
-    const preRun = [...(emscriptenOpts.preRun ?? []), (mod: { readonly FS: unknown }) => this.#install(mod.FS as FileSystems)];
-    return { emscriptenOpts: { ...emscriptenOpts, preRun } };
+    const install = (mod: { readonly FS: unknown }): void => this.#install(mod.FS as FileSystems);
+    const preRun = [...(emscriptenOpts.preRun ?? []), install];
+    const onAbort = (what: unknown): void => {
+      this.#aborted = String(what || 'panic');
+    };
+    return { emscriptenOpts: { ...emscriptenOpts, preRun, onAbort } };
   }
 
   #install(fs: FileSystems): void {

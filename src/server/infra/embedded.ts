@@ -68,6 +68,12 @@ function createQuery(engine: EmbeddedEngine, turn: Turn): Transaction {
   return {
     query: async <Row>(statement: Statement | string, params: readonly unknown[] = []) =>
       (await execute<Row>(typeof statement === 'string' ? statement : statement.text, params)).rows,
+    // PGlite has no stdin: it reads the stream as a file of its own.
+    copyIn: (text, stream) =>
+      turn(async () => {
+        const statement = text.replace('from stdin', "from '/dev/blob'");
+        await engine.call((pg) => pg.query(statement, [], { blob: new Blob([new Uint8Array(stream)]) }));
+      }),
     script: (sql) => turn(async () => void (await engine.call((pg) => pg.exec(sql)))),
     get kysely() {
       return createKysely(execute);

@@ -1,5 +1,7 @@
 /** The Database on PostgreSQL: a pool of connections through pg. */
+import { finished } from 'node:stream/promises';
 import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import { type Database, DatabaseUnavailable, type Statement, type Transaction, type TransactionOptions } from './database.ts';
 import { toDatabaseFailure } from './postgres-errors.ts';
 import { createKysely, type StatementResult } from './sql-kysely.ts';
@@ -95,6 +97,7 @@ function createQuery(lend: Lend, timeoutMs: number): Transaction {
   return {
     query: async <Row>(statement: Statement | string, params: readonly unknown[] = []) =>
       (await execute<Row>(typeof statement === 'string' ? { text: statement } : statement, params)).rows,
+    copyIn: (text, stream) => lend((client) => finished(client.query(copyFrom(text)).end(stream))),
     script: (text) => lend(async (client) => void (await client.query(neverTimedOut(text)))),
     get kysely() {
       return createKysely((text, params) => execute({ text }, params));

@@ -38,7 +38,7 @@ export function stateToMemory(state: MemoryState): Memory {
   return { id, seq, createdAt, updatedAt, erased, ...fieldsOf(state) };
 }
 
-export function rowToMemory(row: MemoryRow): Memory {
+export function rowToMemory(row: Omit<MemoryRow, 'open_conflicts' | 'stamps'>): Memory {
   return {
     id: row.id,
     seq: row.seq,

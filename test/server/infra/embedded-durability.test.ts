@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openEmbedded } from '../../../src/server/infra/embedded.ts';
+import { createTestFolder } from '../../support/databases-pglite.ts';
 import { type ChildProgram, compileEmbeddedChild, startEmbeddedProcess } from '../../support/embedded-process.ts';
 
 const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
@@ -15,9 +15,9 @@ describe('openEmbedded in another process', { timeout: 60_000 }, () => {
     program = compileEmbeddedChild();
   }, 60_000);
   afterAll(() => program[Symbol.dispose]());
-  beforeEach(() => {
-    dataDir = mkdtempSync(join(tmpdir(), 'aibrain-durability-'));
-  });
+  beforeEach(async () => {
+    dataDir = await createTestFolder();
+  }, 60_000); // the first on this machine makes the template
   afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
   it('[DB-9] a folder that another process has open is refused, and free once that process is dead', async () => {
@@ -39,6 +39,7 @@ describe('openEmbedded in another process', { timeout: 60_000 }, () => {
   });
 
   it('[DB-10] killed during its first start, the next start works', async () => {
+    rmSync(join(dataDir, 'postgres'), { recursive: true });
     const child = startEmbeddedProcess(program, [dataDir]);
     while (!existsSync(join(dataDir, 'postgres.new', 'base')) && !existsSync(join(dataDir, 'postgres'))) await turn();
     await child.kill();

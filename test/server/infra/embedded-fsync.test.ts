@@ -1,10 +1,9 @@
 import type * as Fs from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Database, DatabaseUnavailable } from '../../../src/server/infra/database.ts';
 import { openEmbedded } from '../../../src/server/infra/embedded.ts';
+import { createTestFolder } from '../../support/databases-pglite.ts';
 
 const disk = vi.hoisted(() => ({ failure: undefined as string | undefined }));
 
@@ -22,17 +21,17 @@ describe('openEmbedded on a disk that fails', () => {
   let db: Database;
   const reports: Error[] = [];
   beforeEach(async () => {
-    dataDir = mkdtempSync(join(tmpdir(), 'aibrain-fsync-'));
+    dataDir = await createTestFolder();
     reports.length = 0;
     db = await openEmbedded({ dataDir, onBroken: (error) => reports.push(error) });
     await db.script('create table items (id int); insert into items values (1)');
-  }, 20_000);
+  }, 60_000); // the first on this machine makes the template
   afterEach(() => {
     disk.failure = undefined;
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  const insert = "insert into items values (2)";
+  const insert = 'insert into items values (2)';
   const writes: readonly (readonly [string, () => Promise<unknown>])[] = [
     ['a statement', () => db.query(insert)],
     ['a script', () => db.script(insert)],

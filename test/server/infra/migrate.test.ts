@@ -17,7 +17,7 @@ describeOnEachEngine('migrate', (open, engine) => {
     folder = await mkdtemp(join(tmpdir(), 'aibrain-migrations-'));
     await write('0001-one.sql', 'create table one (id int); insert into one values (1);');
     await write('0002-two.sql', 'create table two (id int);');
-  });
+  }, 60_000); // the first on this machine makes the template
   afterEach(async () => {
     await place[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });

@@ -1,0 +1,42 @@
+/** The right to be forgotten: every row of a user, in every table, in one transaction. */
+import type { UserId } from '../../core/ids.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import type { Tables } from '../infra/tables.ts';
+import type { AccessDeps } from './access-deps.ts';
+import { isPasswordOf } from './account.ts';
+
+/**
+ * The order in which the tables are emptied; the compiler asks for every table there is. The head goes first: appends wait
+ * for its row and, once it is gone, write nothing. `users` goes last: others refer to it.
+ */
+const orderByTable: Readonly<Record<keyof Tables, number>> = {
+  user_heads: 0,
+  events: 1,
+  memories: 2,
+  conflicts: 3,
+  memory_accesses: 4,
+  refresh_tokens: 5,
+  sessions: 6,
+  devices: 7,
+  accounts: 8,
+  users: 9,
+};
+
+const tables = (Object.keys(orderByTable) as (keyof Tables)[]).sort((a, b) => orderByTable[a] - orderByTable[b]);
+
+export async function deleteUser(
+  deps: Pick<AccessDeps, 'db' | 'ended'>,
+  userId: UserId,
+  password: string,
+): Promise<Result<void, 'invalid_credentials'>> {
+  if (!(await isPasswordOf(deps, userId, password))) return err('invalid_credentials');
+  await deps.db.transaction(
+    async (tx) => {
+      for (const table of tables) await tx.kysely.deleteFrom(table).where('user_id', '=', userId).execute();
+    },
+    // A log of millions of events takes longer than a statement usually may.
+    { statementTimeoutMs: 0 },
+  );
+  deps.ended.tell({ userId });
+  return ok(undefined);
+}

@@ -1,0 +1,110 @@
+/** Configuration: one table of environment variables, and the only reader of process.env. */
+import type { z } from 'zod';
+import { err, ok, type Result } from '../core/result.ts';
+import { addresses, anyText, integer, oneOf, origins, postgresUrl, secretText } from './config-values.ts';
+
+/** One row: the name, how its text is read, its default as one would write it (null: none), its unit, what it is for. */
+interface Setting<T> {
+  readonly name: string;
+  readonly schema: z.ZodType<T, string>;
+  readonly default: string | null;
+  readonly unit: string;
+  readonly text: string;
+  /** Its value is never shown. */
+  readonly isSecret: boolean;
+}
+
+const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+const settings = {
+  port: row('PORT', integer(0, 65_535), '3000', 'port', 'Where to listen; 0 takes any free port.'),
+  host: row('HOST', anyText, '127.0.0.1', 'address', 'Address to listen on; 0.0.0.0 in a container.'),
+  dataDir: row('DATA_DIR', anyText, './data', 'folder', 'Holds the embedded database, and the secret that is made without JWT_SECRET.'),
+  databaseUrl: secretRow('DATABASE_URL', postgresUrl, 'URL', 'PostgreSQL in place of the embedded database.'),
+  databasePoolSize: row('DATABASE_POOL_SIZE', integer(1, 1_000), '10', 'connections', 'Connections to PostgreSQL at most.'),
+  jwtSecret: secretRow('JWT_SECRET', secretText, '32 bytes or more', 'Signs access tokens. Needed in production; elsewhere made once, in DATA_DIR.'),
+  accessTokenMinutes: row('ACCESS_TOKEN_MINUTES', integer(1, 1_440), '15', 'minutes', 'Life of an access token.'),
+  refreshTokenDays: row('REFRESH_TOKEN_DAYS', integer(1, 3_650), '30', 'days', 'Life of a session that is not used.'),
+  rateLimit: row('RATE_LIMIT', oneOf('on', 'off'), 'on', 'on or off', 'Limits of logins and the like; off for load tests only.'),
+  trustProxy: row('TRUST_PROXY', addresses, '', 'addresses', 'Reverse proxies, IP or CIDR, whose X-Forwarded-For is believed.'),
+  corsOrigins: row('CORS_ORIGIN', origins, '', 'origins', 'Web origins that may call, comma separated; * for any.'),
+  bodyLimitBytes: row('BODY_LIMIT_BYTES', integer(1_024, 1_073_741_824), '1048576', 'bytes', 'Largest request body where a route has no limit of its own.'),
+  headPollMs: row('HEAD_POLL_MS', integer(50, 3_600_000), '2000', 'ms', 'How often writes of other processes are looked for.'),
+  drainSeconds: row('DRAIN_SECONDS', integer(0, 3_600), '10', 'seconds', 'How long a stopping server waits for what is under way.'),
+  environment: row('NODE_ENV', oneOf('development', 'production', 'test'), 'development', 'name', 'production refuses what is only safe elsewhere.'),
+  logLevel: row('LOG_LEVEL', oneOf(...logLevels), 'info', 'level', `What goes to the log: ${logLevels.join(', ')}.`),
+} as const;
+
+type Key = keyof typeof settings;
+type ValueOf<S> = S extends { readonly schema: z.ZodType<infer T>; readonly default: infer D } ? (null extends D ? T | null : T) : never;
+
+/** Units are in the names. Null: not set. */
+export type Config = { readonly [K in Key]: ValueOf<(typeof settings)[K]> };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One wrong variable, for people: names it and says what it should be. */
+export type ConfigProblem = string;
+
+/** An empty variable counts as one that is not set. */
+export function loadConfig(env: Environment = process.env): Result<Config, readonly ConfigProblem[]> {
+  const problems: ConfigProblem[] = [];
+  const values = Object.fromEntries(
+    Object.entries(settings).map(([key, setting]) => {
+      const value = readSetting(setting, env);
+      if (value.ok) return [key, value.value];
+      problems.push(value.error);
+      return [key, null];
+    }),
+  );
+  if (problems.length > 0) return err(problems);
+  // Each value was parsed by the schema that types it.
+  const config = values as unknown as Config;
+  const unsafe = unsafeInProduction(config);
+  return unsafe.length > 0 ? err(unsafe) : ok(config);
+}
+
+export interface DescribedSetting {
+  readonly name: string;
+  readonly default: string;
+  readonly unit: string;
+  readonly text: string;
+  /** As the environment has it or by default; of a secret only whether it is set. */
+  readonly value: string;
+}
+
+/** The table for people, with what is in effect. */
+export function describeConfig(env: Environment = process.env): readonly DescribedSetting[] {
+  return Object.values(settings).map((setting: Setting<unknown>) => {
+    const given = env[setting.name] || undefined;
+    const value = setting.isSecret ? (given === undefined ? 'not set' : 'set') : (given ?? setting.default ?? '');
+    return { name: setting.name, default: setting.default ?? '', unit: setting.unit, text: setting.text, value };
+  });
+}
+
+function row<T>(name: string, schema: z.ZodType<T, string>, byDefault: string, unit: string, text: string) {
+  return { name, schema, default: byDefault, unit, text, isSecret: false };
+}
+
+function secretRow<T>(name: string, schema: z.ZodType<T, string>, unit: string, text: string) {
+  return { name, schema, default: null, unit, text, isSecret: true };
+}
+
+function readSetting(setting: Setting<unknown>, env: Environment): Result<unknown, ConfigProblem> {
+  const given = env[setting.name] || setting.default;
+  if (given === null) return ok(null);
+  const parsed = setting.schema.safeParse(given);
+  if (parsed.success) return ok(parsed.data);
+  const shown = setting.isSecret ? '' : `, not ${JSON.stringify(given.slice(0, 100))}`;
+  return err(`${setting.name} must be ${parsed.error.issues[0]?.message}${shown}`);
+}
+
+function unsafeInProduction(config: Config): readonly ConfigProblem[] {
+  if (config.environment !== 'production') return [];
+  const problems: ConfigProblem[] = [];
+  if (config.jwtSecret === null) {
+    problems.push('JWT_SECRET must be set when NODE_ENV is production: at least 32 bytes, as `openssl rand -base64 32` writes it');
+  }
+  if (config.rateLimit === 'off') problems.push('RATE_LIMIT must be on when NODE_ENV is production');
+  return problems;
+}

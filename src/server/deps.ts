@@ -1,0 +1,86 @@
+/** The only place that constructs what the server is made of. */
+import { readdirSync } from 'node:fs';
+import { type Access, createAccess } from './access/access.ts';
+import { keepJwtSecret } from './access/jwt-secret.ts';
+import { createAppend } from './command/append.ts';
+import type { GroupCommit } from './command/group-commit.ts';
+import type { Config } from './config.ts';
+import { startHeadPoll } from './fanout/head-poll.ts';
+import { createHub, type Hub } from './fanout/hub.ts';
+import type { Database } from './infra/database.ts';
+import { openEmbedded } from './infra/embedded.ts';
+import { migrate } from './infra/migrate.ts';
+import { openPostgres } from './infra/postgres.ts';
+import { type MissingPart, missingParts } from './infra/readiness.ts';
+import { migrationsFolder, readVersion } from './package.ts';
+
+export interface Deps {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Log;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly db: Database;
+  readonly hub: Hub;
+  readonly append: GroupCommit;
+  readonly access: Access;
+  /** What keeps requests from being served; empty when nothing does. */
+  readonly missing: () => Promise<readonly MissingPart[]>;
+  /** Waits for the writes under way, then lets go of the database. */
+  close(): Promise<void>;
+}
+
+/** What is needed of a logger, pino or another. */
+export interface Log {
+  error(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+export interface DepsOptions {
+  readonly log: Log;
+  /** Default: the system's clock. */
+  readonly now?: () => number;
+  /** In place of the one that the configuration names; `close` then leaves it open. */
+  readonly db?: Database;
+  /** The database is broken for good in this process: a new one is needed. */
+  readonly onBroken?: (error: Error) => void;
+}
+
+export async function createDeps(config: Config, { log, now = Date.now, ...options }: DepsOptions): Promise<Deps> {
+  const db = options.db ?? (await openDatabase(config, options.onBroken));
+  try {
+    await migrate(db, migrationsFolder);
+    const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
+    const hub = createHub();
+    const append = createAppend({ db, hub, now });
+    const access = createAccess(
+      { db, now, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
+      { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
+    );
+    const stopPoll = startHeadPoll({ db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') }, config.headPollMs);
+    return {
+      config,
+      version: readVersion(),
+      log,
+      now,
+      db,
+      hub,
+      append,
+      access,
+      missing: () => missingParts(db, schemaVersion),
+      async close() {
+        stopPoll();
+        await append.idle();
+        if (options.db === undefined) await db.close();
+      },
+    };
+  } catch (error) {
+    if (options.db === undefined) await db.close();
+    throw error;
+  }
+}
+
+function openDatabase(config: Config, onBroken: DepsOptions['onBroken']): Promise<Database> {
+  if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });
+  return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
+}

@@ -1,0 +1,80 @@
+/** /auth/me and /auth/password: the account itself. */
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../../core/errors.ts';
+import type { UserId } from '../../core/ids.ts';
+import { authRates } from './auth-rates.ts';
+import { accountSchema, meSchema, passwordChangeSchema, passwordProofSchema, settingsChangeSchema } from './auth-schemas.ts';
+import { type AuthDeps, accepted, toIso } from './http-auth.ts';
+import { route } from './route.ts';
+
+const tag = 'account';
+
+export function registerAccountRoutes(app: FastifyInstance, { access }: AuthDeps): void {
+  const readUser = async (userId: UserId) => {
+    const account = await access.readAccount(userId);
+    if (account === null) throw new AppError('unauthorized'); // Erased since the token was checked.
+    return { ...account, createdAt: toIso(account.createdAt) };
+  };
+  route(
+    app,
+    { method: 'GET', url: '/auth/me', summary: 'The account, this device, and what there is', tag, auth: true, answers: { 200: meSchema } },
+    async ({ principal }) => {
+      const [user, counts] = await Promise.all([readUser(principal.userId), access.countOwned(principal.userId)]);
+      const device = { id: principal.device.id, name: principal.deviceName };
+      return { status: 200, body: { user, device, session: { id: principal.sessionId }, counts } };
+    },
+  );
+  route(
+    app,
+    {
+      method: 'PATCH',
+      url: '/auth/me',
+      summary: 'Put these settings in place of those there were',
+      tag,
+      auth: true,
+      body: settingsChangeSchema,
+      answers: { 200: accountSchema },
+    },
+    async ({ principal, body }) => {
+      await access.writeSettings(principal.userId, body.settings);
+      return { status: 200, body: { user: await readUser(principal.userId) } };
+    },
+  );
+  route(
+    app,
+    {
+      method: 'POST',
+      url: '/auth/password',
+      summary: 'Change the password; every other session ends',
+      tag,
+      auth: true,
+      perMinute: authRates.password,
+      body: passwordChangeSchema,
+      answers: { 204: null },
+      errors: ['invalid_credentials', 'weak_password'],
+    },
+    async ({ principal, body }) => {
+      accepted(await access.changePassword(principal, body), 'next');
+      return { status: 204 };
+    },
+  );
+  route(
+    app,
+    {
+      method: 'DELETE',
+      url: '/auth/me',
+      summary: 'Erase the account and everything in it',
+      tag,
+      auth: true,
+      perMinute: authRates.password,
+      body: passwordProofSchema,
+      answers: { 204: null },
+      errors: ['invalid_credentials'],
+    },
+    async ({ principal, body }) => {
+      const deleted = await access.deleteUser(principal.userId, body.password);
+      if (!deleted.ok) throw new AppError(deleted.error);
+      return { status: 204 };
+    },
+  );
+}

@@ -1,0 +1,69 @@
+/** /auth/devices: where the account is in use. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { AppError } from '../../core/errors.ts';
+import { type DeviceId, idSchema } from '../../core/ids.ts';
+import type { Device } from '../access/devices.ts';
+import { type AuthDeps, toIso } from './http-auth.ts';
+import { route } from './route.ts';
+
+const deviceSchema = z.object({
+  id: idSchema<DeviceId>(),
+  name: z.string(),
+  platform: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  lastSeenAt: z.iso.datetime(),
+  cursor: z.int().meta({ description: 'How far it has confirmed the log; 0 when it has never synced.' }),
+  lag: z.int().meta({ description: 'Events of the log that it has not confirmed.' }),
+  current: z.boolean().meta({ description: 'Whether this request comes from it.' }),
+});
+
+const pageSchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(100).default(100),
+  cursor: z.string().regex(/^d[1-9]\d{0,8}$/, 'is not a cursor of this list').optional(),
+});
+
+const tag = 'devices';
+
+export function registerDeviceRoutes(app: FastifyInstance, { access }: AuthDeps): void {
+  route(
+    app,
+    {
+      method: 'GET',
+      url: '/auth/devices',
+      summary: 'The devices of the account, oldest first, with last seen and sync lag',
+      tag,
+      auth: true,
+      query: pageSchema,
+      answers: { 200: z.object({ devices: z.array(deviceSchema), nextCursor: z.string().nullable() }) },
+    },
+    async ({ principal, query: { limit, cursor } }) => {
+      const found = await access.listDevices(principal.userId, { after: Number(cursor?.slice(1) ?? 0), limit: limit + 1 });
+      const page = found.slice(0, limit);
+      const nextCursor = found.length > limit ? `d${page.at(-1)?.ordinal}` : null;
+      return { status: 200, body: { devices: page.map((device) => toBody(device, principal.device.id)), nextCursor } };
+    },
+  );
+  route(
+    app,
+    {
+      method: 'DELETE',
+      url: '/auth/devices/:id',
+      summary: 'Revoke a device: its sessions end, its sockets close, its id is refused',
+      tag,
+      auth: true,
+      params: z.object({ id: idSchema<DeviceId>() }),
+      answers: { 204: null },
+      errors: ['unknown_device'],
+    },
+    async ({ principal, params }) => {
+      const revoked = await access.revokeDevice(principal.userId, params.id);
+      if (!revoked.ok) throw new AppError(revoked.error);
+      return { status: 204 };
+    },
+  );
+}
+
+function toBody({ ordinal, ...device }: Device, current: DeviceId) {
+  return { ...device, createdAt: toIso(device.createdAt), lastSeenAt: toIso(device.lastSeenAt), current: device.id === current };
+}

@@ -1,0 +1,126 @@
+/** /memories: creating, reading and listing. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { AppError } from '../../core/errors.ts';
+import { idSchema, type MemoryId, type UserId } from '../../core/ids.ts';
+import { scopeSchema, tagSchema, typeSchema } from '../../core/memory.ts';
+import type { MemoryCommands } from '../command/memory-commands.ts';
+import type { Queryable } from '../infra/database.ts';
+import type { AccessCounts } from '../read/access-counts.ts';
+import { listMemories, memoryOrders } from '../read/list-memories.ts';
+import { readMemory } from '../read/memory-view.ts';
+import { readMemoryAt } from '../read/read-memory-at.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { toEntityTag } from './if-match.ts';
+import { memorySchema, memoryToJson, newMemorySchema, toNewFields } from './memory-json.ts';
+import { cursorText, flag, limit, moment, several, time } from './query-values.ts';
+import { route } from './route.ts';
+import { unwrap } from './unwrap.ts';
+
+export interface MemoryRouteDeps {
+  readonly db: Queryable;
+  readonly memories: MemoryCommands;
+  readonly accesses: AccessCounts;
+}
+
+export const memoryParams = z.object({ id: idSchema<MemoryId>() });
+
+const listQuery = z.strictObject({
+  type: several(typeSchema).optional(),
+  scope: several(scopeSchema).optional(),
+  tags: several(tagSchema).optional(),
+  platform: z.string().max(512).optional(),
+  conversationId: z.string().max(512).optional(),
+  from: time.optional(),
+  to: time.optional(),
+  updatedFrom: time.optional(),
+  minConfidence: z.coerce.number().min(0).max(1).optional(),
+  deleted: flag.optional(),
+  order: z.enum(memoryOrders).default('created'),
+  limit: limit(200, 50),
+  cursor: cursorText.optional(),
+});
+
+const position = z.tuple([z.int(), idSchema<MemoryId>()]);
+
+const tag = 'memories';
+
+export function registerMemoryRoutes(app: FastifyInstance, deps: MemoryRouteDeps): void {
+  registerCreate(app, deps);
+  registerRead(app, deps);
+  registerList(app, deps);
+}
+
+function registerCreate(app: FastifyInstance, { memories }: MemoryRouteDeps): void {
+  route(
+    app,
+    {
+      method: 'POST',
+      url: '/memories',
+      summary: 'Create a memory. The same id and body again is answered with 200',
+      tag,
+      auth: true,
+      body: newMemorySchema,
+      answers: { 200: memorySchema, 201: memorySchema },
+      errors: ['memory_exists', 'erased_memory'],
+    },
+    async ({ principal, body }) => {
+      const { memory, changed } = unwrap(await memories.create(principal, body.id, toNewFields(body)));
+      return { status: changed ? 201 : 200, headers: { etag: toEntityTag(memory.seq) }, body: memoryToJson(memory, 0) };
+    },
+  );
+}
+
+function registerRead(app: FastifyInstance, { db, accesses }: MemoryRouteDeps): void {
+  route(
+    app,
+    {
+      method: 'GET',
+      url: '/memories/:id',
+      summary: 'One memory, as it is or as it was at a seq or time',
+      tag,
+      auth: true,
+      params: memoryParams,
+      query: z.strictObject({ at: moment.optional(), deleted: flag.optional() }),
+      answers: { 200: memorySchema },
+      errors: ['unknown_memory', 'erased_memory', 'unknown_seq'],
+    },
+    async ({ principal: { userId }, params: { id }, query: { at, deleted } }) => {
+      if (at !== undefined) {
+        const past = unwrap(await readMemoryAt(db, userId, id, at));
+        return { status: 200, body: memoryToJson(past.memory, past.accessCount + accesses.pending(userId, id)) };
+      }
+      const view = await readMemory(db, userId, id);
+      if (view?.memory.erased === true) throw new AppError('erased_memory');
+      if (view === null || (view.memory.deleted && deleted !== true)) throw new AppError('unknown_memory');
+      accesses.count(userId, id);
+      const headers = { etag: toEntityTag(view.memory.seq) };
+      return { status: 200, headers, body: memoryToJson(view.memory, view.accessCount + accesses.pending(userId, id)) };
+    },
+  );
+}
+
+function registerList(app: FastifyInstance, { db, accesses }: MemoryRouteDeps): void {
+  const pending = (userId: UserId, id: MemoryId): number => accesses.pending(userId, id);
+  route(
+    app,
+    {
+      method: 'GET',
+      url: '/memories',
+      summary: 'Memories by filter, newest first',
+      tag,
+      auth: true,
+      query: listQuery,
+      answers: { 200: z.object({ memories: z.array(memorySchema), nextCursor: z.string().nullable() }) },
+    },
+    async ({ principal: { userId }, query: { order, limit: size, cursor, ...filter } }) => {
+      const after = cursor === undefined ? null : toPosition(decodeCursor(`memories:${order}`, cursor, position));
+      const page = await listMemories(db, { userId, filter, order, after, limit: size });
+      const memories = page.memories.map(({ memory, accessCount }) => memoryToJson(memory, accessCount + pending(userId, memory.id)));
+      const nextCursor = page.next === null ? null : encodeCursor(`memories:${order}`, [page.next.key, page.next.id]);
+      return { status: 200, body: { memories, nextCursor } };
+    },
+  );
+}
+
+const toPosition = ([key, id]: z.output<typeof position>) => ({ key, id });

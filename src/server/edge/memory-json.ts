@@ -1,0 +1,86 @@
+/** A memory as callers write and read it. */
+import { z } from 'zod';
+import { idSchema, type MemoryId } from '../../core/ids.ts';
+import {
+  confidenceSchema,
+  contentSchema,
+  type Memory,
+  type MemoryFields,
+  memoryLimits,
+  memoryScopes,
+  memoryTypes,
+  scopeSchema,
+  sourceSchema,
+  tagSchema,
+  typeSchema,
+} from '../../core/memory.ts';
+
+const tags = z.array(tagSchema).max(memoryLimits.tags);
+
+export const newMemorySchema = z.strictObject({
+  id: idSchema<MemoryId>().optional(),
+  content: contentSchema,
+  type: typeSchema,
+  scope: scopeSchema,
+  tags: tags.nullish(),
+  confidence: confidenceSchema.nullish(),
+  source: sourceSchema.nullish(),
+});
+
+/** Any subset. Null clears; content, type and scope cannot be cleared. */
+export const memoryUpdateSchema = z.strictObject({
+  content: contentSchema.optional(),
+  type: typeSchema.optional(),
+  scope: scopeSchema.optional(),
+  tags: tags.nullish(),
+  confidence: confidenceSchema.nullish(),
+  source: sourceSchema.nullish(),
+});
+
+const time = z.iso.datetime();
+
+export const memorySchema = z
+  .object({
+    id: idSchema<MemoryId>(),
+    content: z.string(),
+    type: z.enum(memoryTypes),
+    scope: z.enum(memoryScopes),
+    confidence: z.number().nullable(),
+    tags: z.array(z.string()),
+    source: sourceSchema.nullable(),
+    createdAt: time,
+    updatedAt: time,
+    accessCount: z.int(),
+    seq: z.int(),
+    embedded: z.boolean().meta({ description: 'Whether the current content has its vector.' }),
+    deleted: z.literal(true).optional(),
+  })
+  .meta({ id: 'Memory' });
+
+export type MemoryJson = z.input<typeof memorySchema>;
+
+export function memoryToJson(memory: Memory, accessCount: number): MemoryJson {
+  const { id, content, type, scope, confidence, source, createdAt, updatedAt, seq, deleted } = memory;
+  const times = { createdAt: new Date(createdAt).toISOString(), updatedAt: new Date(updatedAt).toISOString() };
+  const json = { id, content, type, scope, confidence, tags: [...memory.tags], source, ...times, accessCount, seq, embedded: false };
+  return deleted ? { ...json, deleted } : json;
+}
+
+/** The fields of a new memory: what was left out is empty. */
+export function toNewFields(body: z.output<typeof newMemorySchema>): MemoryFields {
+  const { content, type, scope, tags: given, confidence, source } = body;
+  return { content, type, scope, tags: [...new Set(given ?? [])].sort(), confidence: confidence ?? null, source: source ?? null };
+}
+
+/** The fields that an update names. */
+export function toUpdatedFields(body: z.output<typeof memoryUpdateSchema>): Partial<MemoryFields> {
+  const { content, type, scope, tags: given, confidence, source } = body;
+  return {
+    ...(content !== undefined && { content }),
+    ...(type !== undefined && { type }),
+    ...(scope !== undefined && { scope }),
+    ...(given !== undefined && { tags: [...new Set(given ?? [])].sort() }),
+    ...(confidence !== undefined && { confidence }),
+    ...(source !== undefined && { source }),
+  };
+}

@@ -1,0 +1,30 @@
+/** Values of a query string, which is text. */
+import { z } from 'zod';
+
+export const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+export const cursorText = z.string().max(512);
+
+export const seq = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const isoTime = z.union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be an ISO 8601 time or date');
+
+/** Unix ms. */
+export const time = isoTime.transform((text) => Date.parse(text));
+
+/** A place in the log: a seq, or a time. */
+export const moment = z
+  .union([z.string().regex(/^\d{1,15}$/), isoTime], 'must be a seq or an ISO 8601 time')
+  .transform((text) => (/^\d+$/.test(text) ? { seq: Number(text) } : { ms: Date.parse(text) }));
+
+export const limit = (max: number, usual: number) => z.coerce.number().int().min(1).max(max).default(usual);
+
+/** One value or several: repeated, or separated by commas. A comma of the value itself is written `\,`. */
+export function several<Item extends z.ZodType<unknown, string>>(item: Item) {
+  return z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) => (typeof given === 'string' ? [given] : given).flatMap(splitAtCommas))
+    .pipe(z.array(item).min(1).max(64));
+}
+
+const splitAtCommas = (text: string): string[] => text.split(/(?<!\\),/).map((part) => part.replaceAll('\\,', ','));

@@ -1,0 +1,150 @@
+/**
+ * One way to declare a route: its schemas check what comes in, type the handler, and document the route in /openapi.json.
+ *
+ *     route(api, { method: 'GET', url: '/things/:id', summary: 'One thing', tag: 'things', auth: true,
+ *       params: z.object({ id: idSchema<ThingId>() }), answers: { 200: thingSchema }, errors: ['unknown_thing'] },
+ *       async ({ params, principal }) => ({ status: 200, body: await deps.things.read(principal.userId, params.id) }));
+ */
+import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { z } from 'zod';
+import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
+import type { Principal } from '../access/principal.ts';
+import { toFieldErrors } from './field-errors.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Refuses requests without a valid token and sets `principal`. */
+    authenticate: onRequestAsyncHookHandler;
+    /** Every route that was declared, for /openapi.json. */
+    declaredRoutes: DeclaredRoute[];
+  }
+  interface FastifyRequest {
+    principal: Principal | null;
+  }
+}
+
+/** Bytes of other media types, beside JSON when `json` is there. The handler sets `content-type`. */
+export interface OtherMedia {
+  readonly json?: z.ZodType;
+  readonly mediaTypes: readonly string[];
+}
+
+/** By status. Null: no body. */
+export type Answers = Readonly<Record<number, z.ZodType | OtherMedia | null>>;
+
+export interface RouteSpec<Params, Query, Body, Given extends Answers, Auth extends boolean> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: string;
+  readonly summary: string;
+  /** The section of the documentation. */
+  readonly tag: string;
+  /** Whether a token is needed. */
+  readonly auth: Auth;
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  /** Media types that the body may have. Default: application/json. */
+  readonly bodyTypes?: readonly string[];
+  /** Default: BODY_LIMIT_BYTES. */
+  readonly bodyLimitBytes?: number;
+  /** Requests of one address in a minute. */
+  readonly perMinute?: number;
+  readonly answers: Given;
+  /** Beyond those that follow from the rest: unauthorized, invalid_request, too_large, internal_error … */
+  readonly errors?: readonly ErrorCode[];
+}
+
+export interface RouteInput<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Auth extends boolean> {
+  readonly params: z.output<Params>;
+  readonly query: z.output<Query>;
+  readonly body: z.output<Body>;
+  readonly principal: Auth extends true ? Principal : null;
+  /** For headers and streams. */
+  readonly request: FastifyRequest;
+}
+
+type AnswerBody<Given> = Given extends z.ZodType
+  ? { readonly body: z.input<Given> }
+  : Given extends OtherMedia
+    ? { readonly body: Readable | Uint8Array | string | (Given['json'] extends z.ZodType ? z.input<Given['json']> : never) }
+    : { readonly body?: undefined };
+
+/** One of the answers that the route declares. */
+export type Answer<Given extends Answers, Status extends keyof Given & number> = AnswerBody<Given[Status]> & {
+  readonly status: Status;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+type AnySpec = RouteSpec<z.ZodType, z.ZodType, z.ZodType, Answers, boolean>;
+
+export interface DeclaredRoute {
+  /** With the prefix of where it was registered. */
+  readonly path: string;
+  readonly spec: AnySpec;
+}
+
+export function route<
+  const Given extends Answers,
+  Auth extends boolean,
+  Params extends z.ZodType = z.ZodUndefined,
+  Query extends z.ZodType = z.ZodUndefined,
+  Body extends z.ZodType = z.ZodUndefined,
+  Status extends keyof Given & number = keyof Given & number,
+>(
+  app: FastifyInstance,
+  spec: RouteSpec<Params, Query, Body, Given, Auth>,
+  handler: (input: RouteInput<Params, Query, Body, Auth>) => Promise<Answer<Given, Status>> | Answer<Given, Status>,
+): void {
+  app.declaredRoutes.push({ path: `${app.prefix}${spec.url}`, spec });
+  app.route({
+    method: spec.method,
+    url: spec.url,
+    onRequest: spec.auth ? [app.authenticate] : [],
+    ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
+    config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
+    async handler(request, reply) {
+      const checked = checkRequest(spec, request);
+      // `checkRequest` parsed each part with the schema that types it, and `authenticate` ran where `auth` is set.
+      const input = { ...checked, principal: request.principal, request } as unknown as RouteInput<Params, Query, Body, Auth>;
+      return sendAnswer(reply, await handler(input));
+    },
+  });
+}
+
+function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {
+  return reply.code(answer.status).headers(answer.headers ?? {}).send(answer.body);
+}
+
+interface CheckedRequest {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+
+/** SEC-2: every wrong field is named, and nothing was done yet. */
+function checkRequest(spec: AnySpec, request: FastifyRequest): CheckedRequest {
+  assertMediaType(spec, request);
+  const errors: FieldError[] = [];
+  const check = (schema: z.ZodType | undefined, value: unknown): unknown => {
+    if (schema === undefined) return undefined;
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    errors.push(...toFieldErrors(result.error));
+    return undefined;
+  };
+  const checked = {
+    params: check(spec.params, request.params),
+    query: check(spec.query, request.query),
+    body: check(spec.body, request.body),
+  };
+  if (errors.length > 0) throw new AppError('invalid_request', undefined, errors);
+  return checked;
+}
+
+/** Every media type that some route reads has a parser; this route may read fewer. */
+function assertMediaType(spec: AnySpec, request: FastifyRequest): void {
+  if (spec.body === undefined || request.headers['content-type'] === undefined) return;
+  const mediaType = request.headers['content-type'].split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (!(spec.bodyTypes ?? ['application/json']).includes(mediaType)) throw new AppError('unsupported_media_type');
+}

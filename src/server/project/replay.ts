@@ -1,0 +1,81 @@
+/**
+ * The projections from the log alone (LOG-6): every event goes through the merge again, as it did when it was appended.
+ * Holds all memories of one user at a time.
+ */
+import type { LogEvent } from '../../core/event.ts';
+import { conflictId } from '../../core/hash-chain.ts';
+import type { ConflictId, MemoryId } from '../../core/ids.ts';
+import { type Merged, type MemoryState, merge, type OpenConflict, type PlacedOp, type Resolution } from '../../core/merge.ts';
+import type { Queryable } from '../infra/database.ts';
+import { sha256 } from '../infra/bytes.ts';
+import type { Head } from '../log/head.ts';
+import { bytesToMeta } from '../log/log-bytes.ts';
+import { readLog, recordToEvent } from '../log/read-events.ts';
+
+export interface ReplayedConflict extends OpenConflict {
+  readonly id: ConflictId;
+  readonly memoryId: MemoryId;
+  readonly at: number;
+  readonly resolution: Resolution | null;
+  readonly resolvedSeq: number | null;
+}
+
+export interface Replayed {
+  readonly states: ReadonlyMap<MemoryId, MemoryState>;
+  readonly conflicts: ReadonlyMap<ConflictId, ReplayedConflict>;
+  /** The first event that the merge decides otherwise today than it is recorded: the seq. */
+  readonly firstOtherOutcome: number | null;
+}
+
+export async function replayLog(db: Queryable, head: Head, onProgress: (events: number) => void): Promise<Replayed> {
+  const states = new Map<MemoryId, MemoryState>();
+  const conflicts = new Map<ConflictId, ReplayedConflict>();
+  let firstOtherOutcome: number | null = null;
+  for await (const page of readLog(db, head.userId, head.seq)) {
+    for (const record of page) {
+      const event = recordToEvent(record, head.deviceByOrdinal);
+      if (event.outcome === 'rejected' || (event.change === null && event.kind !== 'erase')) continue;
+      const before = states.get(event.memoryId) ?? (event.kind === 'erase' ? unknownState(event) : null);
+      const merged = merge(before, toPlacedOp(event, bytesToMeta(record.meta).base));
+      if (merged.outcome === 'rejected') {
+        firstOtherOutcome ??= event.seq;
+        continue;
+      }
+      if (!agrees(merged, event)) firstOtherOutcome ??= event.seq;
+      states.set(event.memoryId, merged.state);
+      keepConflicts(conflicts, merged, event, head);
+    }
+    onProgress(page.at(-1)?.seq ?? head.seq);
+  }
+  return { states, conflicts, firstOtherOutcome };
+}
+
+function toPlacedOp(event: LogEvent, base: number): PlacedOp {
+  const { memoryId, seq, device, hlc, at, change, kind } = event;
+  const op = { memoryId, seq, device, base, hlc, at, change: change ?? { writes: [] } };
+  return kind === 'erase' ? { ...op, erase: true } : op;
+}
+
+/** What an erasing event erases when the events before it are blank. */
+function unknownState({ memoryId, seq, change }: LogEvent): MemoryState {
+  const createdAt = change?.createdAt ?? 0;
+  return { id: memoryId, seq: seq - 1, createdAt, updatedAt: createdAt, erased: false, cells: new Map(), conflicts: [] };
+}
+
+function agrees(merged: Merged, event: LogEvent): boolean {
+  return merged.outcome === event.outcome && merged.kind === event.kind && merged.lost.join() === event.lost.join();
+}
+
+function keepConflicts(conflicts: Map<ConflictId, ReplayedConflict>, merged: Merged, event: LogEvent, head: Head): void {
+  const { memoryId, at, seq } = event;
+  const keep = (conflict: OpenConflict, resolution: Resolution | null): void => {
+    const id = conflictId(sha256, head.epoch, memoryId, conflict.register, conflict.loserSeq);
+    const resolvedSeq = resolution === null ? null : seq;
+    conflicts.set(id, { ...conflict, id, memoryId, at: conflicts.get(id)?.at ?? at, resolution, resolvedSeq });
+  };
+  for (const { conflict, resolution } of merged.closed) keep(conflict, resolution);
+  for (const conflict of merged.moved) keep(conflict, null);
+  for (const conflict of merged.opened) keep(conflict, null);
+  if (event.kind !== 'erase') return;
+  for (const { id, memoryId: of } of conflicts.values()) if (of === memoryId) conflicts.delete(id);
+}
