@@ -82,8 +82,8 @@ function createRows(count: number, users: number): Row[] {
     const counter = Math.floor(index / users) + 1;
     const at = Date.now();
     const written = { kind: 'create', outcome: 'applied', lost: [], conflicts: [] } as const;
-    const { prefix, payload } = packEvent({ ...op, ...written, device: 1, counter, at });
-    const meta = metaToBytes({ payloadAt: prefix.length, base: 0, actor: null, clock: new Map([[1, counter]]), rawHlc: null });
+    const { prefix, payload } = packEvent({ ...op, ...written, counter, at }, 1);
+    const meta = metaToBytes({ payloadAt: prefix.length, base: 0, actor: null, clock: [1, counter], rawHlc: null });
     const wire = concatBytes([prefix, payload]);
     const kind = eventKinds.indexOf('create');
     return [userIds[index % users], counter, 1, counter, op.memoryId, at, kind, 0, wire, meta, randomBytes(16), randomBytes(32)];

@@ -115,6 +115,10 @@ export function beats(write: Write, op: Pick<PlacedOp, 'hlc' | 'device'>, cell: 
   return (compareHlc(op.hlc, cell.hlc) || compareIds(op.device, cell.device)) > 0;
 }
 
+export function isDeleted(state: MemoryState): boolean {
+  return state.cells.get('deleted')?.value === true;
+}
+
 /** The fields of a state as callers see them. */
 export function fieldsOf(state: MemoryState): MemoryFields & { readonly deleted: boolean } {
   const value = (register: RegisterName) => state.cells.get(register)?.value ?? emptyValue(register);

@@ -19,24 +19,57 @@ const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']
 const settings = {
   port: row('PORT', integer(0, 65_535), '3000', 'port', 'Where to listen; 0 takes any free port.'),
   host: row('HOST', anyText, '127.0.0.1', 'address', 'Address to listen on; 0.0.0.0 in a container.'),
-  dataDir: row('DATA_DIR', anyText, './data', 'folder', 'Holds the embedded database, and the secret that is made without JWT_SECRET.'),
+  dataDir: row(
+    'DATA_DIR',
+    anyText,
+    './data',
+    'folder',
+    'Holds the embedded database, and the secret that is made without JWT_SECRET.',
+  ),
   databaseUrl: secretRow('DATABASE_URL', postgresUrl, 'URL', 'PostgreSQL in place of the embedded database.'),
   databasePoolSize: row('DATABASE_POOL_SIZE', integer(1, 1_000), '10', 'connections', 'Connections to PostgreSQL at most.'),
-  jwtSecret: secretRow('JWT_SECRET', secretText, '32 bytes or more', 'Signs access tokens. Needed in production; elsewhere made once, in DATA_DIR.'),
+  jwtSecret: secretRow(
+    'JWT_SECRET',
+    secretText,
+    '32 bytes or more',
+    'Signs access tokens. Needed in production; elsewhere made once, in DATA_DIR.',
+  ),
   accessTokenMinutes: row('ACCESS_TOKEN_MINUTES', integer(1, 1_440), '15', 'minutes', 'Life of an access token.'),
   refreshTokenDays: row('REFRESH_TOKEN_DAYS', integer(1, 3_650), '30', 'days', 'Life of a session that is not used.'),
   rateLimit: row('RATE_LIMIT', oneOf('on', 'off'), 'on', 'on or off', 'Limits of logins and the like; off for load tests only.'),
   trustProxy: row('TRUST_PROXY', addresses, '', 'addresses', 'Reverse proxies, IP or CIDR, whose X-Forwarded-For is believed.'),
   corsOrigins: row('CORS_ORIGIN', origins, '', 'origins', 'Web origins that may call, comma separated; * for any.'),
-  bodyLimitBytes: row('BODY_LIMIT_BYTES', integer(1_024, 1_073_741_824), '1048576', 'bytes', 'Largest request body where a route has no limit of its own.'),
+  bodyLimitBytes: row(
+    'BODY_LIMIT_BYTES',
+    integer(1_024, 1_073_741_824),
+    '1048576',
+    'bytes',
+    'Largest request body where a route has no limit of its own.',
+  ),
   headPollMs: row('HEAD_POLL_MS', integer(50, 3_600_000), '2000', 'ms', 'How often writes of other processes are looked for.'),
-  drainSeconds: row('DRAIN_SECONDS', integer(0, 3_600), '10', 'seconds', 'How long a stopping server waits for what is under way.'),
-  environment: row('NODE_ENV', oneOf('development', 'production', 'test'), 'development', 'name', 'production refuses what is only safe elsewhere.'),
+  drainSeconds: row(
+    'DRAIN_SECONDS',
+    integer(0, 3_600),
+    '10',
+    'seconds',
+    'How long a stopping server waits for what is under way.',
+  ),
+  environment: row(
+    'NODE_ENV',
+    oneOf('development', 'production', 'test'),
+    'development',
+    'name',
+    'production refuses what is only safe elsewhere.',
+  ),
   logLevel: row('LOG_LEVEL', oneOf(...logLevels), 'info', 'level', `What goes to the log: ${logLevels.join(', ')}.`),
 } as const;
 
 type Key = keyof typeof settings;
-type ValueOf<S> = S extends { readonly schema: z.ZodType<infer T>; readonly default: infer D } ? (null extends D ? T | null : T) : never;
+type ValueOf<S> = S extends { readonly schema: z.ZodType<infer T>; readonly default: infer D }
+  ? null extends D
+    ? T | null
+    : T
+  : never;
 
 /** Units are in the names. Null: not set. */
 export type Config = { readonly [K in Key]: ValueOf<(typeof settings)[K]> };
@@ -103,7 +136,9 @@ function unsafeInProduction(config: Config): readonly ConfigProblem[] {
   if (config.environment !== 'production') return [];
   const problems: ConfigProblem[] = [];
   if (config.jwtSecret === null) {
-    problems.push('JWT_SECRET must be set when NODE_ENV is production: at least 32 bytes, as `openssl rand -base64 32` writes it');
+    problems.push(
+      'JWT_SECRET must be set when NODE_ENV is production: at least 32 bytes, as `openssl rand -base64 32` writes it',
+    );
   }
   if (config.rateLimit === 'off') problems.push('RATE_LIMIT must be on when NODE_ENV is production');
   return problems;

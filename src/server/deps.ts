@@ -1,9 +1,13 @@
 /** The only place that constructs what the server is made of. */
 import { readdirSync } from 'node:fs';
+import { v7 } from 'uuid';
+import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { keepJwtSecret } from './access/jwt-secret.ts';
 import { createAppend } from './command/append.ts';
 import type { GroupCommit } from './command/group-commit.ts';
+import { createMemoryCommands, type MemoryCommands } from './command/memory-commands.ts';
+import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
@@ -13,6 +17,7 @@ import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
 import { type MissingPart, missingParts } from './infra/readiness.ts';
 import { migrationsFolder, readVersion } from './package.ts';
+import { type AccessCounts, startAccessCounts } from './read/access-counts.ts';
 
 export interface Deps {
   readonly config: Config;
@@ -23,6 +28,9 @@ export interface Deps {
   readonly db: Database;
   readonly hub: Hub;
   readonly append: GroupCommit;
+  readonly memories: MemoryCommands;
+  readonly push: PushOps;
+  readonly accesses: AccessCounts;
   readonly access: Access;
   /** What keeps requests from being served; empty when nothing does. */
   readonly missing: () => Promise<readonly MissingPart[]>;
@@ -57,6 +65,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       { db, now, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
       { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
     );
+    const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
     const stopPoll = startHeadPoll({ db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') }, config.headPollMs);
     return {
       config,
@@ -66,11 +75,15 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       db,
       hub,
       append,
+      memories: createMemoryCommands({ db, append, newId: () => v7() as MemoryId }),
+      push: createPushOps({ db, append }),
+      accesses,
       access,
       missing: () => missingParts(db, schemaVersion),
       async close() {
         stopPoll();
         await append.idle();
+        await accesses.stop();
         if (options.db === undefined) await db.close();
       },
     };

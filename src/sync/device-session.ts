@@ -2,6 +2,7 @@
  * A device's side of one connection: frames in, frames out, around a Replica. It has no socket and no timer; whoever owns it
  * carries the frames, connects again when a connection ends, and makes a new session for each.
  */
+import { type ErrorCode, errorTable } from '../core/errors.ts';
 import type { DeviceId } from '../core/ids.ts';
 import { helloFlags, type ClientFrame, type ErrorFrame, type PushedOp, type Reset, type ServerFrame, type Welcome } from '../protocol/frames.ts';
 import { protocolVersion } from '../protocol/version.ts';
@@ -85,7 +86,10 @@ export class DeviceSession {
     }
   }
 
-  /** The PUSH frames that are due: after WELCOME, after an acknowledgement, and after local writes. */
+  /**
+   * The PUSH frames that are due: after WELCOME, after an acknowledgement, after local writes, and some time after an ERROR
+   * that says the server could not take them now: its `error` has an entry with `retry` in core/errors.
+   */
   flush(): ClientFrame[] {
     if (this.#welcome === null) return [];
     const frames: ClientFrame[] = [];
@@ -105,11 +109,12 @@ export class DeviceSession {
   #onWelcome(welcome: Welcome): Reaction {
     this.#replica.join(welcome.epoch);
     // A server that was restored to an earlier state has forgotten counters: the waiting ops follow on what it knows.
-    const first = this.#replica.outbox[0]?.counter ?? welcome.lastCounter + 1;
+    const first = this.#replica.outbox[0]?.counter ?? this.#replica.lastCounter + 1;
     if (first > welcome.lastCounter + 1) this.#replica.renumber(welcome.lastCounter);
     this.#welcome = welcome;
     this.#head = welcome.head;
     this.#pushed = welcome.lastCounter;
+    this.#acked = welcome.lastCounter;
     return { send: this.flush() };
   }
 
@@ -128,11 +133,23 @@ export class DeviceSession {
   }
 
   #onError(error: ErrorFrame): Reaction {
-    if (error.code !== 'counter_gap' || error.expected === undefined) return { error, send: [] };
-    this.#pushed = error.expected - 1;
-    this.#outstanding = [];
-    return { error, send: this.flush() };
+    if (error.code === 'counter_gap' && error.expected !== undefined) {
+      this.#pushAgainAfter(error.expected - 1);
+      return { error, send: this.flush() };
+    }
+    // At once it would fail again: the owner waits and flushes.
+    if (isRetryable(error.code)) this.#pushAgainAfter(this.#acked);
+    return { error, send: [] };
   }
+
+  #pushAgainAfter(counter: number): void {
+    this.#pushed = counter;
+    this.#outstanding = [];
+  }
+}
+
+function isRetryable(code: string): boolean {
+  return Object.hasOwn(errorTable, code) && errorTable[code as ErrorCode].retry;
 }
 
 function takeFrame(ops: readonly OutboxOp[], maxOps: number): readonly OutboxOp[] {

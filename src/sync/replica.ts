@@ -195,8 +195,9 @@ function withTags(tags: readonly string[], writes: readonly Write[]): readonly s
 }
 
 function erased(event: LogEvent, row: Memory | null): Memory {
-  const { memoryId: id, seq, hlc } = event;
-  const createdAt = row?.createdAt ?? hlc.ms;
+  const { memoryId: id, seq, hlc, change } = event;
+  // The erasing event keeps the time of creation: once the others are blank, a device that is new finds it nowhere else.
+  const createdAt = change?.createdAt ?? row?.createdAt ?? hlc.ms;
   const updatedAt = Math.max(row?.updatedAt ?? 0, hlc.ms);
   return { content: '', type: 'fact', scope: 'user_global', confidence: null, source: null, tags: [], deleted: true, erased: true, id, seq, createdAt, updatedAt };
 }

@@ -76,7 +76,7 @@ export type Effect<B extends Piece> =
   | { readonly kind: 'close'; readonly closeCode: number; readonly reason: string };
 
 /** Close codes of the socket, from the range that RFC 6455 leaves to applications. */
-export const closeCodes = { unauthorized: 4401, revoked: 4403, helloTimeout: 4408, tooManyErrors: 4400 } as const;
+export const closeCodes = { unauthorized: 4401, revoked: 4403, helloTimeout: 4408, reset: 4409, tooManyErrors: 4400 } as const;
 
 export interface SessionLimits extends TellLimits {
   /** Bytes handed to the socket and not yet taken by the network, past which nothing more is sent. */
@@ -204,11 +204,11 @@ function onOpened<B extends Piece>(state: SessionState, opened: Opened, now: num
   const { hello } = state;
   if (hello === null) return stay(state);
   const { epoch, head, floor, lastCounter, live, tokenExpiresAt } = opened;
-  const known = { ...state, epoch, head: Math.max(state.head, head), floor, tokenExpiresAt, acked: lastCounter };
   const reset = findReset(hello, opened);
-  if (reset !== null) {
-    return { state: { ...known, phase: 'new', hello: null }, effects: [{ kind: 'send', frame: { type: 'RESET', code: reset, epoch, floor, head } }] };
-  }
+  if (reset !== null) return answer({ ...openSession(now), errors: state.errors }, { type: 'RESET', code: reset, epoch, floor, head });
+  // A device whose snapshot ended just before the connection did still waits for the ack of ops that the snapshot holds.
+  const owed = lastCounter > 0;
+  const known = { ...state, epoch, head: Math.max(state.head, head), floor, tokenExpiresAt, acked: lastCounter, owed };
   const { maxFrameBytes, maxOps, maxInFlight } = limits;
   const told = { maxFrameBytes, maxOps, maxInFlight };
   const welcome = { type: 'WELCOME', protocol: protocolVersion, epoch, head, floor, lastCounter, now, tokenExpiresAt, limits: told } as const;
@@ -235,7 +235,10 @@ function onPushed<B extends Piece>(state: SessionState, result: PushAnswer, limi
       return answer(state, { type: 'ERROR', code: 'counter_gap', detail: 'ops are missing before these', expected: result.expected });
     case 'cursor_ahead': {
       if (state.epoch === null) return stay(state);
-      return answer(state, { type: 'RESET', code: 'cursor_ahead', epoch: state.epoch, floor: state.floor, head: result.head });
+      // Loads and further pushes of this connection may be under way: the device begins anew on another one.
+      const reset = { type: 'RESET', code: 'cursor_ahead', epoch: state.epoch, floor: state.floor, head: result.head } as const;
+      const close = { kind: 'close', closeCode: closeCodes.reset, reason: reset.code } as const;
+      return { state: { ...state, phase: 'closed' }, effects: [{ kind: 'send', frame: reset }, close] };
     }
     case 'failed':
       return answer(state, { type: 'ERROR', code: result.code, detail: 'nothing of this frame is acknowledged; push it again later' });
@@ -251,6 +254,7 @@ function onCommitted<B extends Piece>(state: SessionState, piece: B, limits: Ses
 
 function onLoaded<B extends Piece>(state: SessionState, piece: B, limits: SessionLimits): Step<B> {
   const known = { ...state, loading: false, head: Math.max(state.head, piece.head) };
+  if (state.phase !== 'live') return stay(known);
   // Rewound meanwhile, for a replay: this piece is no longer the next one.
   if (piece.from !== state.sent) return pump(known, limits);
   return piece.to === piece.from && !state.owed ? stay(known) : sendDelta(known, piece, limits);

@@ -263,6 +263,20 @@ describe('deleting', () => {
     expect(lastOf(...arrivals).state.conflicts).toMatchObject([{ register: 'deleted', winnerSeq: 5, loserValue: false }]);
   });
 
+  it('[MRG-5] names both the restore and the later edit that it hides', () => {
+    const fifth = lastOf(
+      created,
+      ['laptop', 1, 2_000, { deleted: true }],
+      ['phone', 2, 3_000, { deleted: false }],
+      ['desk', 3, 4_000, { content: 'coffee' }],
+      ['laptop', 2, 5_000, { deleted: true }],
+    );
+    expect(fifth.opened).toMatchObject([
+      { register: 'deleted', winnerSeq: 5, loserSeq: 3 },
+      { register: 'deleted', winnerSeq: 5, loserSeq: 4 },
+    ]);
+  });
+
   it('[MRG-5] keeps an edit that the device did not know when it restored and deleted again', () => {
     const fifth = lastOf(
       created,

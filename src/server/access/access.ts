@@ -5,7 +5,15 @@ import type { Replica } from '../command/append-request.ts';
 import type { Database } from '../infra/database.ts';
 import type { AccessDeps } from './access-deps.ts';
 import { createAccessTokens } from './access-token.ts';
-import { type Account, type AccountCounts, changePassword, countOwned, readAccount, type Settings, writeSettings } from './account.ts';
+import {
+  type Account,
+  type AccountCounts,
+  changePassword,
+  countOwned,
+  readAccount,
+  type Settings,
+  writeSettings,
+} from './account.ts';
 import { type AuthenticationRefusal, authenticate } from './authenticate.ts';
 import type { DeviceRefusal } from './claim-device.ts';
 import type { Credentials, Login, WeakPassword } from './credentials.ts';

@@ -6,7 +6,7 @@ import type { AccessDeps } from './access-deps.ts';
 import type { ClaimedDevice } from './claim-device.ts';
 import { endSessions } from './end-sessions.ts';
 import { newRefreshToken, parseRefreshToken, type RefreshToken } from './refresh-token.ts';
-import { type IssuedToken, insertRefreshToken, issueToken } from './start-session.ts';
+import { deleteExpired, type IssuedToken, insertRefreshToken, issueToken } from './start-session.ts';
 
 export interface Renewal extends IssuedToken {
   readonly refreshToken: string;
@@ -40,7 +40,7 @@ async function rotate(
   const device = await extendSession(tx, used, at, expiresAt);
   if (!device.ok) return device;
   await insertRefreshToken(tx, next, expiresAt);
-  await deleteExpired(tx, used, at);
+  await deleteExpired(tx, used.userId, at);
   return device;
 }
 
@@ -100,9 +100,4 @@ async function extendSession(
     at,
   ]);
   return ok({ ordinal: device.ordinal, id: device.id, name: device.name });
-}
-
-/** Used ones are kept while a thief could try them, no longer. */
-async function deleteExpired(tx: Queryable, { userId }: RefreshToken, at: Date): Promise<void> {
-  await tx.kysely.deleteFrom('refresh_tokens').where('user_id', '=', userId).where('expires_at', '<', at).execute();
 }

@@ -35,8 +35,16 @@ export async function startSession(
   if (!device.ok) return device;
   await tx.kysely
     .insertInto('sessions')
-    .values({ user_id: userId, id: sessionId, device: device.value.ordinal, created_at: at, expires_at: expiresAt, ended_at: null })
+    .values({
+      user_id: userId,
+      id: sessionId,
+      device: device.value.ordinal,
+      created_at: at,
+      expires_at: expiresAt,
+      ended_at: null,
+    })
     .execute();
+  await deleteExpired(tx, userId, at);
   const refreshToken = newRefreshToken(userId, sessionId);
   await insertRefreshToken(tx, refreshToken, expiresAt);
   return ok({ userId, sessionId, device: device.value, refreshToken: refreshToken.text });
@@ -47,6 +55,12 @@ export async function insertRefreshToken(tx: Queryable, token: RefreshToken, exp
     .insertInto('refresh_tokens')
     .values({ user_id: token.userId, hash: token.hash, session_id: token.sessionId, expires_at: expiresAt, used_at: null })
     .execute();
+}
+
+/** Used refresh tokens are kept while a thief could try them, ended sessions while an access token could name them; no longer. */
+export async function deleteExpired(tx: Queryable, userId: UserId, at: Date): Promise<void> {
+  await tx.kysely.deleteFrom('refresh_tokens').where('user_id', '=', userId).where('expires_at', '<', at).execute();
+  await tx.kysely.deleteFrom('sessions').where('user_id', '=', userId).where('expires_at', '<', at).execute();
 }
 
 export async function issueToken(

@@ -7,14 +7,14 @@ import { clampHlc, compareHlc, type Hlc, tick } from '../../core/clock.ts';
 import type { ConflictRef, LogEvent } from '../../core/event.ts';
 import { conflictId, eventHash, payloadHash, saltBytes } from '../../core/hash-chain.ts';
 import { type ConflictId, type MemoryId, serverDeviceId } from '../../core/ids.ts';
-import { fieldsOf, type MemoryState, type Merged, merge, type OpenConflict, type PlacedOp, type Rejected, type Resolution } from '../../core/merge.ts';
+import { isDeleted, type MemoryState, type Merged, merge, type OpenConflict, type PlacedOp, type Rejected, type Resolution } from '../../core/merge.ts';
 import { moveRow } from '../../core/state-hash.ts';
 import type { VectorClock } from '../../core/vector-clock.ts';
 import { packEvent } from '../../protocol/wire-events.ts';
 import { joinParts, sha256 } from '../infra/bytes.ts';
 import { clockAt, type PlacedDot } from '../log/clock-at.ts';
 import type { Head } from '../log/head.ts';
-import { hashedHeader, metaToBytes } from '../log/log-bytes.ts';
+import { type FlatClock, flatClockWith, flattenClock, hashedHeader, metaToBytes } from '../log/log-bytes.ts';
 import type { EventRow } from '../log/rows.ts';
 import type { AppendRequest, AppendResult, PushRequest, Replica, WriteRequest } from './append-request.ts';
 
@@ -82,7 +82,7 @@ class UserDraft {
   readonly #clock: Map<number, number>;
   readonly #dots: PlacedDot[] = [];
   readonly #deviceByOrdinal: Map<number, Replica['id']>;
-  readonly #clockByBase = new Map<number, VectorClock>();
+  readonly #clockByBase = new Map<number, FlatClock>();
   readonly #lastCounterByDevice = new Map<number, number>();
   /** One draw for all: a call for each salt would cost more than its hash. */
   readonly #salts: Uint8Array;
@@ -181,7 +181,7 @@ class UserDraft {
     if (before === null) this.#created.add(memoryId);
     this.#touched.set(memoryId, state);
     this.#stateHash = moveRow(this.#stateHash, memoryId, before?.seq ?? 0, state.seq);
-    this.#live += Number(!fieldsOf(state).deleted) - Number(before !== null && !fieldsOf(before).deleted);
+    this.#live += Number(!isDeleted(state)) - Number(before !== null && !isDeleted(before));
     const keep = (conflict: OpenConflict, resolution: Resolution | null): ConflictRef => {
       const id = conflictId(sha256, head.epoch, memoryId, conflict.register, conflict.loserSeq);
       const at = this.#conflicts.get(id)?.at ?? this.#input.at;
@@ -223,16 +223,19 @@ class UserDraft {
   }
 
   /** LOG-5: `heads(base) ⊔ {device: counter}`. */
-  #clockOf(op: OpToAppend): VectorClock {
-    const { head, dotsSince } = this.#input;
-    if (op.base === this.#seq - 1) return new Map(this.#clock).set(op.device.ordinal, op.counter);
+  #clockOf(op: OpToAppend): FlatClock {
     let clock = this.#clockByBase.get(op.base);
     if (clock === undefined) {
-      const inGroup = clockAt(this.#clock, this.#dots, op.base);
-      clock = op.base >= head.seq ? inGroup : clockAt(inGroup, dotsSince(op.base), op.base);
+      clock = flattenClock(this.#headsAt(op.base));
       this.#clockByBase.set(op.base, clock);
     }
-    return new Map(clock).set(op.device.ordinal, op.counter);
+    return flatClockWith(clock, { device: op.device.ordinal, counter: op.counter });
+  }
+
+  #headsAt(base: number): VectorClock {
+    const { head, dotsSince } = this.#input;
+    const inGroup = clockAt(this.#clock, this.#dots, base);
+    return base >= head.seq ? inGroup : clockAt(inGroup, dotsSince(base), base);
   }
 
   /** The server's clock: now, or just after what the memory was last stamped with. */

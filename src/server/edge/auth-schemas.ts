@@ -6,12 +6,7 @@ import { accessLimits } from '../access/access-limits.ts';
 import { settingsFault } from './settings-fault.ts';
 
 /** One person writes it in several ways: what counts is trimmed and in lower case. */
-const emailSchema = z
-  .string()
-  .trim()
-  .toLowerCase()
-  .max(accessLimits.emailChars)
-  .pipe(z.email('must be an e-mail address'));
+const emailSchema = z.string().trim().toLowerCase().max(accessLimits.emailChars).pipe(z.email('must be an e-mail address'));
 
 /** Of any length that a body may have: what is wrong with a new one is `weak_password`'s to say. */
 const passwordSchema = z.string().min(1).refine(isStorable, 'must not contain NUL or lone surrogates');

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { UserId } from '../../core/ids.ts';
+import type { Access } from '../access/access.ts';
 import { authRates } from './auth-rates.ts';
 import { accountSchema, meSchema, passwordChangeSchema, passwordProofSchema, settingsChangeSchema } from './auth-schemas.ts';
 import { type AuthDeps, accepted, toIso } from './http-auth.ts';
@@ -10,20 +11,32 @@ import { route } from './route.ts';
 const tag = 'account';
 
 export function registerAccountRoutes(app: FastifyInstance, { access }: AuthDeps): void {
-  const readUser = async (userId: UserId) => {
-    const account = await access.readAccount(userId);
-    if (account === null) throw new AppError('unauthorized'); // Erased since the token was checked.
-    return { ...account, createdAt: toIso(account.createdAt) };
-  };
+  registerMe(app, access);
+  registerSettings(app, access);
+  registerPassword(app, access);
+  registerErasure(app, access);
+}
+
+function registerMe(app: FastifyInstance, access: Access): void {
   route(
     app,
-    { method: 'GET', url: '/auth/me', summary: 'The account, this device, and what there is', tag, auth: true, answers: { 200: meSchema } },
+    {
+      method: 'GET',
+      url: '/auth/me',
+      summary: 'The account, this device, and what there is',
+      tag,
+      auth: true,
+      answers: { 200: meSchema },
+    },
     async ({ principal }) => {
-      const [user, counts] = await Promise.all([readUser(principal.userId), access.countOwned(principal.userId)]);
+      const [user, counts] = await Promise.all([readUser(access, principal.userId), access.countOwned(principal.userId)]);
       const device = { id: principal.device.id, name: principal.deviceName };
       return { status: 200, body: { user, device, session: { id: principal.sessionId }, counts } };
     },
   );
+}
+
+function registerSettings(app: FastifyInstance, access: Access): void {
   route(
     app,
     {
@@ -37,9 +50,12 @@ export function registerAccountRoutes(app: FastifyInstance, { access }: AuthDeps
     },
     async ({ principal, body }) => {
       await access.writeSettings(principal.userId, body.settings);
-      return { status: 200, body: { user: await readUser(principal.userId) } };
+      return { status: 200, body: { user: await readUser(access, principal.userId) } };
     },
   );
+}
+
+function registerPassword(app: FastifyInstance, access: Access): void {
   route(
     app,
     {
@@ -58,6 +74,9 @@ export function registerAccountRoutes(app: FastifyInstance, { access }: AuthDeps
       return { status: 204 };
     },
   );
+}
+
+function registerErasure(app: FastifyInstance, access: Access): void {
   route(
     app,
     {
@@ -77,4 +96,10 @@ export function registerAccountRoutes(app: FastifyInstance, { access }: AuthDeps
       return { status: 204 };
     },
   );
+}
+
+async function readUser(access: Access, userId: UserId) {
+  const account = await access.readAccount(userId);
+  if (account === null) throw new AppError('unauthorized'); // Erased since the token was checked.
+  return { ...account, createdAt: toIso(account.createdAt) };
 }

@@ -4,8 +4,8 @@ import { AppError } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 import type { Access } from '../access/access.ts';
 import type { Login, WeakPassword } from '../access/credentials.ts';
-import { credentialsSchema, loginSchema, refreshSchema, renewalSchema } from './auth-schemas.ts';
 import { authRates } from './auth-rates.ts';
+import { credentialsSchema, loginSchema, refreshSchema, renewalSchema } from './auth-schemas.ts';
 import { route } from './route.ts';
 
 export interface AuthDeps {
@@ -15,6 +15,13 @@ export interface AuthDeps {
 const tag = 'auth';
 
 export function registerAuthRoutes(app: FastifyInstance, { access }: AuthDeps): void {
+  registerRegister(app, access);
+  registerLogin(app, access);
+  registerRefresh(app, access);
+  registerLogout(app, access);
+}
+
+function registerRegister(app: FastifyInstance, access: Access): void {
   route(
     app,
     {
@@ -30,6 +37,9 @@ export function registerAuthRoutes(app: FastifyInstance, { access }: AuthDeps): 
     },
     async ({ body }) => ({ status: 201, body: toLogin(accepted(await access.register(body), 'password')) }),
   );
+}
+
+function registerLogin(app: FastifyInstance, access: Access): void {
   route(
     app,
     {
@@ -49,6 +59,9 @@ export function registerAuthRoutes(app: FastifyInstance, { access }: AuthDeps): 
       return { status: 200, body: toLogin(login.value) };
     },
   );
+}
+
+function registerRefresh(app: FastifyInstance, access: Access): void {
   route(
     app,
     {
@@ -68,6 +81,9 @@ export function registerAuthRoutes(app: FastifyInstance, { access }: AuthDeps): 
       return { status: 200, body: { ...renewal.value, tokenExpiresAt: toIso(renewal.value.tokenExpiresAt) } };
     },
   );
+}
+
+function registerLogout(app: FastifyInstance, access: Access): void {
   route(
     app,
     { method: 'POST', url: '/auth/logout', summary: 'End this session', tag, auth: true, answers: { 204: null } },

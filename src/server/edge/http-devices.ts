@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { type DeviceId, idSchema } from '../../core/ids.ts';
+import type { Access } from '../access/access.ts';
 import type { Device } from '../access/devices.ts';
 import { type AuthDeps, toIso } from './http-auth.ts';
 import { route } from './route.ts';
@@ -20,12 +21,20 @@ const deviceSchema = z.object({
 
 const pageSchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(100),
-  cursor: z.string().regex(/^d[1-9]\d{0,8}$/, 'is not a cursor of this list').optional(),
+  cursor: z
+    .string()
+    .regex(/^d[1-9]\d{0,8}$/, 'is not a cursor of this list')
+    .optional(),
 });
 
 const tag = 'devices';
 
 export function registerDeviceRoutes(app: FastifyInstance, { access }: AuthDeps): void {
+  registerList(app, access);
+  registerRevoke(app, access);
+}
+
+function registerList(app: FastifyInstance, access: Access): void {
   route(
     app,
     {
@@ -44,6 +53,9 @@ export function registerDeviceRoutes(app: FastifyInstance, { access }: AuthDeps)
       return { status: 200, body: { devices: page.map((device) => toBody(device, principal.device.id)), nextCursor } };
     },
   );
+}
+
+function registerRevoke(app: FastifyInstance, access: Access): void {
   route(
     app,
     {

@@ -11,8 +11,8 @@ export interface OperationsDeps {
   readonly missing: () => Promise<readonly MissingPart[]>;
 }
 
-export interface MissingPart {
-  readonly part: 'database' | 'migrations';
+interface MissingPart {
+  readonly part: string;
   /** For people; no vendor's words. */
   readonly message: string;
 }
@@ -24,12 +24,26 @@ export function registerOperations(app: FastifyInstance, { version, missing }: O
   const document = once(() => createOpenApi(app.declaredRoutes, version));
   route(
     app,
-    { method: 'GET', url: '/health', summary: 'Is the process alive?', tag: 'operations', auth: false, answers: { 200: healthSchema } },
+    {
+      method: 'GET',
+      url: '/health',
+      summary: 'Is the process alive?',
+      tag: 'operations',
+      auth: false,
+      answers: { 200: healthSchema },
+    },
     () => ({ status: 200, body: { status: 'ok' as const, version } }),
   );
   route(
     app,
-    { method: 'GET', url: '/ready', summary: 'Can requests be served?', tag: 'operations', auth: false, answers: { 200: readySchema } },
+    {
+      method: 'GET',
+      url: '/ready',
+      summary: 'Can requests be served?',
+      tag: 'operations',
+      auth: false,
+      answers: { 200: readySchema },
+    },
     async () => {
       const parts = await missing();
       if (parts.length > 0) throw new AppError('unavailable', 'Not ready: see errors.', parts.map(toFieldError));

@@ -12,7 +12,7 @@ export function installJsonBodies(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>(['application/json', jsonPatchMediaType], { parseAs: 'buffer' }, (request, body, done) => {
     const text = decode(body);
     if (text === null) return done(new AppError('invalid_json', 'The body is not UTF-8.'));
-    parse(request, text, (error, value) => (error === null ? done(null, value) : done(whyRefused(error, text))));
+    void parse(request, text, (error, value) => (error === null ? done(null, value) : done(whyRefused(error, text))));
   });
 }
 
@@ -31,5 +31,7 @@ function whyRefused(error: Error, text: string): Error {
   } catch {
     return error;
   }
-  return new AppError('invalid_request', undefined, [{ path: '', message: 'must not have the keys __proto__ or constructor.prototype' }]);
+  return new AppError('invalid_request', undefined, [
+    { path: '', message: 'must not have the keys __proto__ or constructor.prototype' },
+  ]);
 }

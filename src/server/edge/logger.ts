@@ -1,13 +1,27 @@
 /** The log: one JSON object a line. No bodies, no headers, and of a URL never the token (SEC-4). */
+import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import type { Config } from '../config.ts';
 
-export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-
-export type LogLevel = (typeof logLevels)[number];
-
-export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
+/** @param destination default: standard output. */
+export function createLogger(level: Config['logLevel'], destination?: DestinationStream): Logger {
   const options = { level, serializers: { req: toLoggedRequest, err: pino.stdSerializers.err } };
   return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** One line a request, when it is done. */
+export class RequestLog extends LogController {
+  constructor() {
+    super({ requestIdLogLabel: 'requestId' });
+  }
+
+  override incomingRequest(): void {}
+
+  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+    const line = { req: request, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
+    if (error) request.log.error({ ...line, err: error }, 'request failed');
+    else request.log.info(line, 'request');
+  }
 }
 
 interface LoggableRequest {

@@ -107,7 +107,9 @@ function toProblems(codes: readonly ErrorCode[]): Json {
   const statuses = [...new Set(codes.map((code) => errorTable[code].status))].sort((a, b) => a - b);
   return Object.fromEntries(
     statuses.map((status) => {
-      const lines = codes.filter((code) => errorTable[code].status === status).map((code) => `\`${code}\`: ${errorTable[code].cause}`);
+      const lines = codes
+        .filter((code) => errorTable[code].status === status)
+        .map((code) => `\`${code}\`: ${errorTable[code].cause}`);
       const content = toContent({ $ref: '#/components/schemas/Problem' }, [problemMediaType]);
       return [status, { description: lines.join('\n\n'), content }];
     }),

@@ -31,6 +31,8 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
 
 export function sendProblem(error: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request.id);
+  // Errors of the router come before the hook that sets it.
+  reply.header('x-request-id', request.id);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   if (problem.status === 503) reply.header('retry-after', retryAfterSeconds);
   return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));

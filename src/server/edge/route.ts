@@ -113,7 +113,10 @@ export function route<
 }
 
 function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {
-  return reply.code(answer.status).headers(answer.headers ?? {}).send(answer.body);
+  return reply
+    .code(answer.status)
+    .headers(answer.headers ?? {})
+    .send(answer.body);
 }
 
 interface CheckedRequest {

@@ -104,8 +104,7 @@ export class SyncConnection {
   #receive(data: Buffer, form: FrameForm): void {
     if (this.#state.phase === 'opening') {
       this.#waiting.push({ data, form });
-      this.#throttle();
-      return;
+      return this.#throttle();
     }
     this.#form = form;
     if (data.length > sessionLimits.maxFrameBytes) {
@@ -120,10 +119,17 @@ export class SyncConnection {
     }
   }
 
+  /** A fault of ours ends this socket; the append that told of it, and the other sockets, go on. */
   #input(input: Input<SyncPiece>): void {
-    const { state, effects } = step(this.#state, input, sessionLimits);
-    this.#state = state;
-    for (const effect of effects) this.#carryOut(effect);
+    try {
+      const { state, effects } = step(this.#state, input, sessionLimits);
+      this.#state = state;
+      for (const effect of effects) this.#carryOut(effect);
+    } catch (error) {
+      this.#deps.onFault(error);
+      this.#state = { ...this.#state, phase: 'closed' };
+      this.#close(1011, 'internal_error');
+    }
   }
 
   #carryOut(effect: Effect<SyncPiece>): void {
@@ -157,8 +163,8 @@ export class SyncConnection {
     } catch (error) {
       this.#input({ kind: 'refused', code: this.#codeOf(error) });
     }
-    this.#socket.resume();
     for (const { data, form } of this.#waiting.splice(0)) this.#receive(data, form);
+    this.#throttle();
   }
 
   /** Listening begins before the head is read: what is committed in between arrives twice rather than never. */
@@ -167,13 +173,16 @@ export class SyncConnection {
     const authenticated = await access.authenticate(hello.token ?? this.#queryToken ?? '');
     if (!authenticated.ok) return authenticated.error;
     const principal = authenticated.value;
+    // Known from here on, so that a logout during the rest of the way finds this socket.
+    this.#principal = principal;
     const replica = await access.openReplica(principal, hello.device);
     if (!replica.ok) return replica.error;
-    this.#principal = principal;
     this.#replica = replica.value;
     const { ordinal } = replica.value;
     this.#deflates = (hello.flags & helloFlags.deflate) !== 0;
     this.#stopListening();
+    // The socket may have closed meanwhile, and nobody would stop listening.
+    if (this.#state.phase === 'closed') return 'unauthorized' as const;
     this.#stopListening = hub.listen(principal.userId, {
       committed: (piece) => this.#input({ kind: 'committed', piece: committedToPiece(piece, ordinal) }),
       hint: (head) => this.#input({ kind: 'hint', head }),
@@ -201,7 +210,7 @@ export class SyncConnection {
     this.#throttle();
     this.#input({ kind: 'pushed', answer: await this.#push(push) });
     this.#pending--;
-    if (this.#pending < maxPending) this.#socket.resume();
+    this.#throttle();
   }
 
   async #push(push: Push): Promise<PushAnswer> {
@@ -247,7 +256,10 @@ export class SyncConnection {
     this.#outgoingBytes += frame.length;
     if (this.#outgoing === null && !(this.#deflates && isWorthDeflating(frame))) this.#write(frame, frame.length);
     else this.#outgoing = this.#sendInOrder(this.#outgoing, frame);
-    if (this.#outgoingBytes > sessionLimits.maxBufferedBytes && !this.#state.congested) this.#input({ kind: 'congested' });
+    if (this.#outgoingBytes > sessionLimits.maxBufferedBytes && !this.#state.congested) {
+      this.#input({ kind: 'congested' });
+      this.#throttle();
+    }
   }
 
   async #sendInOrder(before: Promise<void> | null, frame: Uint8Array | string): Promise<void> {
@@ -260,7 +272,9 @@ export class SyncConnection {
     this.#socket.send(frame, () => {
       this.#outgoingBytes -= counted;
       if (this.#outgoingBytes === 0) this.#outgoing = null;
-      if (this.#state.congested && this.#outgoingBytes < sessionLimits.maxBufferedBytes / 2) this.#input({ kind: 'drained' });
+      if (!this.#state.congested || this.#outgoingBytes >= sessionLimits.maxBufferedBytes / 2) return;
+      this.#input({ kind: 'drained' });
+      this.#throttle();
     });
   }
 
@@ -270,8 +284,11 @@ export class SyncConnection {
     else void this.#outgoing.then(close);
   }
 
+  /** A device that does not read what it is sent is not read either: every frame of it may be owed an answer. */
   #throttle(): void {
-    if (this.#pending >= maxPending || this.#waiting.length >= maxPending) this.#socket.pause();
+    const isBusy = this.#pending >= maxPending || this.#waiting.length >= maxPending || this.#state.congested;
+    if (isBusy) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   #progress(cursor: number): void {

@@ -1,7 +1,7 @@
 /** What the log keeps as bytes: clocks, the state hash, the hashed header, an event's meta. */
 import type { Hlc } from '../../core/clock.ts';
 import type { StateHash } from '../../core/state-hash.ts';
-import type { VectorClock } from '../../core/vector-clock.ts';
+import type { Dot, VectorClock } from '../../core/vector-clock.ts';
 import { pack, unpack } from '../../protocol/message-pack.ts';
 
 /** A flat list of ordinal and counter, by ordinal: equal clocks have equal bytes. */
@@ -37,9 +37,12 @@ export interface EventMeta {
   readonly rawHlc: Hlc | null;
 }
 
-export function metaToBytes(meta: EventMeta): Uint8Array {
+/** A vector clock as a flat list of ordinal and counter, by ordinal. */
+export type FlatClock = readonly number[];
+
+export function metaToBytes(meta: Omit<EventMeta, 'clock'> & { readonly clock: FlatClock }): Uint8Array {
   const raw = meta.rawHlc === null ? null : [meta.rawHlc.ms, meta.rawHlc.count];
-  return pack([meta.payloadAt, meta.base, meta.actor, flattenClock(meta.clock), raw]);
+  return pack([meta.payloadAt, meta.base, meta.actor, meta.clock, raw]);
 }
 
 export function bytesToMeta(bytes: Uint8Array): EventMeta {
@@ -57,8 +60,17 @@ export function hashedHeader(seq: number, prefix: Uint8Array, meta: Uint8Array):
   return header;
 }
 
-function flattenClock(clock: VectorClock): number[] {
+export function flattenClock(clock: VectorClock): FlatClock {
   return [...clock].sort((a, b) => a[0] - b[0]).flat();
+}
+
+/** The clock that has seen the dot too. Ops of one frame share what they had seen, so this is all that each one costs. */
+export function flatClockWith(clock: FlatClock, { device, counter }: Dot): FlatClock {
+  let at = 0;
+  while (at < clock.length && (clock[at] ?? 0) < device) at += 2;
+  const joined = clock.slice();
+  joined.splice(at, clock[at] === device ? 2 : 0, device, counter);
+  return joined;
 }
 
 function unflattenClock(flat: readonly number[]): VectorClock {

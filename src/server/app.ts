@@ -1,0 +1,98 @@
+/** The HTTP server, put together: hooks, errors, routes. It listens when main tells it to. */
+import { randomUUID } from 'node:crypto';
+import cors from '@fastify/cors';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { AppError } from '../core/errors.ts';
+import type { Config } from './config.ts';
+import { createAuthHook } from './edge/auth-hook.ts';
+import { answerClientError } from './edge/client-error.ts';
+import { registerAccountRoutes } from './edge/http-account.ts';
+import { registerAuditRoutes } from './edge/http-audit.ts';
+import { type AuthDeps, registerAuthRoutes } from './edge/http-auth.ts';
+import { registerConflictRoutes } from './edge/http-conflicts.ts';
+import { registerDeviceRoutes } from './edge/http-devices.ts';
+import { registerHistoryRoutes } from './edge/http-history.ts';
+import { type MemoryRouteDeps, registerMemoryRoutes } from './edge/http-memories.ts';
+import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
+import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
+import { registerSyncRoutes, type SyncRouteDeps } from './edge/http-sync.ts';
+import { installJsonBodies } from './edge/json-body.ts';
+import { RequestLog } from './edge/logger.ts';
+import { sendError, sendProblem } from './edge/problem.ts';
+import { installRateLimits } from './edge/rate-limits.ts';
+import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
+
+export interface AppDeps
+  extends AuthDeps,
+    OperationsDeps,
+    Omit<MemoryRouteDeps, 'db'>,
+    Pick<SyncRouteDeps, 'push'>,
+    SyncSocketDeps {
+  readonly config: Config;
+}
+
+export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<FastifyInstance> {
+  const app = createServer(deps.config, log);
+  installJsonBodies(app);
+  app.decorate('declaredRoutes', []);
+  app.decorate('authenticate', createAuthHook(deps.access));
+  app.decorateRequest('principal', null);
+  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
+  if (deps.config.rateLimit === 'on') await installRateLimits(app);
+  await installCors(app, deps.config.corsOrigins);
+  registerOperations(app, deps);
+  const registerRoutes = (api: FastifyInstance, _: object, done: () => void): void => {
+    registerApi(api, deps);
+    done();
+  };
+  await app.register(registerRoutes, { prefix: '/api/v1' });
+  await registerSyncSocket(app, deps);
+  return app;
+}
+
+/** The routes under /api/v1, one line each. */
+function registerApi(api: FastifyInstance, deps: AppDeps): void {
+  registerAuthRoutes(api, deps);
+  registerAccountRoutes(api, deps);
+  registerDeviceRoutes(api, deps);
+  registerMemoryRoutes(api, deps);
+  registerMemoryChangeRoutes(api, deps);
+  registerHistoryRoutes(api, deps);
+  registerSyncRoutes(api, deps);
+  registerAuditRoutes(api, deps);
+  registerConflictRoutes(api, deps);
+}
+
+function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
+  return fastify({
+    loggerInstance: log,
+    logController: new RequestLog(),
+    bodyLimit: config.bodyLimitBytes,
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    // Ours alone: a caller's own could not be told apart in the log.
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+    clientErrorHandler: answerClientError,
+  });
+}
+
+async function installCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {
+  if (origins.length === 0) return;
+  await app.register(cors, {
+    origin: origins.includes('*') ? '*' : [...origins],
+    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: [
+      'etag',
+      'sync-cursor',
+      'retry-after',
+      'ratelimit-limit',
+      'ratelimit-remaining',
+      'ratelimit-reset',
+      'x-request-id',
+    ],
+    maxAge: 86_400,
+  });
+}

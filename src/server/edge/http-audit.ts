@@ -1,0 +1,77 @@
+/** /audit: everything that was accepted or rejected, and the proof that nothing of it was changed since. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { AppError } from '../../core/errors.ts';
+import { eventKinds } from '../../core/event.ts';
+import { type DeviceId, idSchema, type MemoryId } from '../../core/ids.ts';
+import type { Queryable } from '../infra/database.ts';
+import { readAudit } from '../read/read-audit.ts';
+import { readVerdict } from '../read/read-verdict.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { eventViewSchema, eventViewToJson } from './event-json.ts';
+import { cursorText, limit, seq, time } from './query-values.ts';
+import { route } from './route.ts';
+
+const auditQuery = z.strictObject({
+  memoryId: idSchema<MemoryId>().optional(),
+  deviceId: idSchema<DeviceId>().optional(),
+  kind: z.enum(eventKinds).optional(),
+  from: time.optional(),
+  to: time.optional(),
+  fromSeq: seq.optional(),
+  toSeq: seq.optional(),
+  order: z.enum(['asc', 'desc']).default('desc'),
+  limit: limit(500, 50),
+  cursor: cursorText.optional(),
+});
+
+const verdictSchema = z.object({
+  verified: z.boolean(),
+  events: z.int().meta({ description: 'Events that were checked.' }),
+  head: z.int(),
+  headHash: z.string().meta({ description: 'Keep it: a log that was written anew cannot lead to it.' }),
+  brokenAt: z.int().optional().meta({ description: 'The first event that does not hold; head + 1 for the head itself.' }),
+  reason: z.string().optional(),
+});
+
+const position = z.tuple([z.int().min(0)]);
+
+const tag = 'audit';
+
+export function registerAuditRoutes(app: FastifyInstance, { db }: { readonly db: Queryable }): void {
+  route(
+    app,
+    {
+      method: 'GET',
+      url: '/audit',
+      summary: 'Events by filter. A page may hold fewer than asked, or none, and still have a nextCursor',
+      tag,
+      auth: true,
+      query: auditQuery,
+      answers: { 200: z.object({ events: z.array(eventViewSchema), nextCursor: z.string().nullable() }) },
+    },
+    async ({ principal: { userId }, query: { order, limit: size, cursor, ...filter } }) => {
+      const [after] = cursor === undefined ? [null] : decodeCursor(`audit:${order}`, cursor, position);
+      const page = await readAudit(db, { userId, filter, order, after, limit: size });
+      const nextCursor = page.next === null ? null : encodeCursor(`audit:${order}`, [page.next]);
+      return { status: 200, body: { events: page.events.map(eventViewToJson), nextCursor } };
+    },
+  );
+  route(
+    app,
+    {
+      method: 'GET',
+      url: '/audit/verify',
+      summary: 'Recompute the whole chain: was anything in the log changed?',
+      tag,
+      auth: true,
+      perMinute: 30,
+      answers: { 200: verdictSchema },
+    },
+    async ({ principal }) => {
+      const verdict = await readVerdict(db, principal.userId);
+      if (verdict === null) throw new AppError('unauthorized');
+      return { status: 200, body: verdict };
+    },
+  );
+}
