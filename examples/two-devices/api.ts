@@ -43,7 +43,8 @@ export interface Api {
 }
 
 export function createApi(origin: string): Api {
-  const call = (method: string, path: string, options: CallOptions): Promise<unknown> => request(`${origin}/api/v1${path}`, method, options);
+  const call = (method: string, path: string, options: CallOptions): Promise<unknown> =>
+    request(`${origin}/api/v1${path}`, method, options);
   return {
     syncUrl: `${origin.replace('http', 'ws')}/api/v1/sync`,
     begin: async (path, body) => (await call('POST', path, { body })) as Login,
@@ -76,7 +77,10 @@ async function request(url: string, method: string, { token, body }: CallOptions
   return JSON.parse(text);
 }
 
-type ListedMemory = Omit<Memory, 'deleted' | 'erased' | 'createdAt' | 'updatedAt'> & { readonly createdAt: string; readonly updatedAt: string };
+type ListedMemory = Omit<Memory, 'deleted' | 'erased' | 'createdAt' | 'updatedAt'> & {
+  readonly createdAt: string;
+  readonly updatedAt: string;
+};
 
 interface Page {
   readonly memories: readonly ListedMemory[];

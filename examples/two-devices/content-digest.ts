@@ -11,7 +11,17 @@ export function contentDigest(memories: readonly Omit<Memory, 'erased' | 'delete
   return hash.digest('hex').slice(0, 16);
 }
 
-function toPlain({ id, content, type, scope, confidence, tags, source, createdAt, updatedAt }: Parameters<typeof contentDigest>[0][number]) {
+function toPlain({
+  id,
+  content,
+  type,
+  scope,
+  confidence,
+  tags,
+  source,
+  createdAt,
+  updatedAt,
+}: Parameters<typeof contentDigest>[0][number]) {
   const { url, platform, timestamp, conversationId, title } = source ?? {};
   const from = [url, platform, timestamp, conversationId, title];
   return [id, content, type, scope, confidence, tags.toSorted(), from, createdAt, updatedAt];

@@ -12,7 +12,7 @@ export interface Dataset {
 }
 
 /** Each device needs so many for the edits that follow. */
-const leastMemories = 4;
+const leastMemories = 3;
 /** Of the project's folder. Conversations of the LoCoMo benchmark, where they are beside it; they are no part of it. */
 const usualFile = join(import.meta.dirname, '../../../../shared/data/locomo-dev.json');
 
@@ -28,7 +28,8 @@ export function readDataset(path: string): Dataset {
   const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
   const [laptop, phone] = listAt(parsed, 'conversations').map(toMemories);
   if (laptop === undefined || phone === undefined) throw new Error(`${path} must hold two conversations`);
-  if (Math.min(laptop.length, phone.length) < leastMemories) throw new Error(`a conversation of ${path} has less than ${leastMemories} facts`);
+  if (Math.min(laptop.length, phone.length) < leastMemories)
+    throw new Error(`a conversation of ${path} has less than ${leastMemories} facts`);
   return { name: `two conversations of ${path.split(/[\\/]/).at(-1)}`, laptop, phone };
 }
 
@@ -39,7 +40,16 @@ function toMemories(conversation: unknown): MemoryFields[] {
     const content = contentSchema.safeParse(at(fact, 'text'));
     if (!content.success) return [];
     const tags = speakers.filter((name) => content.data.includes(name)).map((name) => name.toLowerCase());
-    return [{ content: content.data, type: 'fact', scope: 'user_global', confidence: null, source: { platform: 'locomo', conversationId }, tags }];
+    return [
+      {
+        content: content.data,
+        type: 'fact',
+        scope: 'user_global',
+        confidence: null,
+        source: { platform: 'locomo', conversationId },
+        tags,
+      },
+    ];
   });
 }
 

@@ -36,7 +36,8 @@ export function startDevice(cleanup: Cleanup, options: DeviceOptions): DeviceHan
     else pending?.resolve(message.answer);
   });
   child.on('exit', (code, signal) => {
-    for (const { reject } of pendingById.values()) reject(new Error(`the process of the ${options.name} ended: ${code ?? signal}`));
+    for (const { reject } of pendingById.values())
+      reject(new Error(`the process of the ${options.name} ended: ${code ?? signal}`));
   });
   return {
     ...options,

@@ -60,7 +60,9 @@ export function createScenes(laptop: readonly Brought[], phone: readonly Brought
       phone: [{ register: 'type', value: 'project' }],
     }),
     {
-      ...scene('F', 'the phone wrote before, and the laptop had seen it', sixth, { laptop: [content(`Checked again: ${sixth.content}`)] }),
+      ...scene('F', 'the phone wrote before, and the laptop had seen it', sixth, {
+        laptop: [content(`Checked again: ${sixth.content}`)],
+      }),
       seen: [content(`Corrected: ${sixth.content}`)],
     },
     createdOffline(),
@@ -73,7 +75,13 @@ function createdOffline(): Scene {
     { register: 'type', value: 'preference' },
     { register: 'scope', value: memoryScopes[0] },
   ];
-  return { name: 'G', about: 'one makes a new memory', memoryId: randomUUID() as MemoryId, before: null, offline: { laptop: writes } };
+  return {
+    name: 'G',
+    about: 'one makes a new memory',
+    memoryId: randomUUID() as MemoryId,
+    before: null,
+    offline: { laptop: writes },
+  };
 }
 
 /** The edits of one device, in the order of the scenes. */

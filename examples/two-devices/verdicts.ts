@@ -1,6 +1,7 @@
 /** Who won each register that two devices wrote, and by which rule, read from the log. */
-import type { LogEvent } from '../../src/core/event.ts';
+
 import type { Hlc } from '../../src/core/clock.ts';
+import type { LogEvent } from '../../src/core/event.ts';
 import type { MemoryId } from '../../src/core/ids.ts';
 import { type RegisterName, type RegisterValue, valuesEqual } from '../../src/core/register.ts';
 import type { OutboxOp } from '../../src/sync/replica.ts';

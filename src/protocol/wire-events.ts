@@ -1,7 +1,7 @@
 /**
  * Events in the form in which the log stores them and a DELTA carries them (SYN-11): one MessagePack array per event,
- * without its seq, which follows from its place. The payload, which erasure blanks, is the array's last item, so a stored
- * event is `prefix ‖ payload`.
+ * without its seq, which follows from its place. The payload, which erasure blanks, is what follows the memory id: extras
+ * name registers, and so tags, as the patch does. A stored event is `prefix ‖ payload`.
  *
  *   [code, device, counter, at, hlc.ms − at, hlc.count, memoryId, extras?, patch]
  *
@@ -21,8 +21,16 @@ export interface StoredEvent {
   readonly payload: Uint8Array;
 }
 
-/** The payload of an event whose content was erased, or whose op was rejected: MessagePack nil. */
-export const erasedPayload: Uint8Array = Uint8Array.of(0xc0);
+const nil = 0xc0;
+
+/** Headers of arrays of 8 and 9 items: `pack` writes that of the prefix's 7. */
+const withoutExtras = 0x98;
+const withExtras = 0x99;
+
+/** The payload of an event whose content was erased: MessagePack nil in place of each of its items. */
+export function erasedPayload(prefix: Uint8Array): Uint8Array {
+  return prefix[0] === withExtras ? Uint8Array.of(nil, nil) : Uint8Array.of(nil);
+}
 
 /** @param device the writer's ordinal. */
 export function packEvent(event: Omit<LogEvent, 'seq' | 'device'>, device: number): StoredEvent {
@@ -35,10 +43,11 @@ export function packEvent(event: Omit<LogEvent, 'seq' | 'device'>, device: numbe
     event.hlc.count,
     idToBytes(event.memoryId),
   ];
-  if (event.lost.length > 0 || event.conflicts.length > 0 || event.code !== undefined) items.push(packExtras(event));
   const prefix = pack(items);
-  prefix[0] = 0x90 | (items.length + 1);
-  return { prefix, payload: event.change === null ? erasedPayload : packChange(event.change) };
+  const hasExtras = event.lost.length > 0 || event.conflicts.length > 0 || event.code !== undefined;
+  prefix[0] = hasExtras ? withExtras : withoutExtras;
+  const patch = event.change === null ? Uint8Array.of(nil) : packChange(event.change);
+  return { prefix, payload: hasExtras ? concatBytes([pack(packExtras(event)), patch]) : patch };
 }
 
 /** An array header followed by events as they are stored: the `events` item of a binary DELTA. */
@@ -51,7 +60,7 @@ export function eventFromPacked(item: unknown, seq: number, deviceByOrdinal: Rea
   const items = asArray(item, 'event', 8, 9);
   const code = asInteger(items[0], 'event.code');
   const at = asInteger(items[3], 'event.at');
-  const extras = items.length === 9 ? unpackExtras(items[7]) : noExtras;
+  const extras = items.length === 9 && items[7] !== null ? unpackExtras(items[7]) : noExtras;
   return {
     seq,
     device: deviceByOrdinal.get(asInteger(items[1], 'event.device')) ?? unknownDevice(items[1]),

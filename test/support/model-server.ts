@@ -9,7 +9,7 @@ import type { LogEvent } from '../../src/core/event.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import type { MemoryState } from '../../src/core/merge.ts';
 import { emptyStateHash, stateHashToString } from '../../src/core/state-hash.ts';
-import type { ClientFrame, Delta, ServerFrame } from '../../src/protocol/frames.ts';
+import type { ClientFrame, Delta, Push, ServerFrame } from '../../src/protocol/frames.ts';
 import { unpack } from '../../src/protocol/message-pack.ts';
 import { eventFromPacked } from '../../src/protocol/wire-events.ts';
 import type { AppendRequest, AppendResult, Replica } from '../../src/server/command/append-request.ts';
@@ -18,7 +18,7 @@ import { sha256 } from '../../src/server/infra/bytes.ts';
 import type { PlacedDot } from '../../src/server/log/clock-at.ts';
 import type { Head } from '../../src/server/log/head.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
-import { type Effect, openSession, type Piece, type PushAnswer, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
+import { type Effect, type Input, openSession, type Piece, type PushAnswer, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
 
 export interface ModelPiece extends Piece {
   readonly events: readonly LogEvent[];
@@ -95,7 +95,7 @@ export class ModelServer {
 
   submit(request: AppendRequest): AppendResult {
     const head = { ...this.#head, deviceByOrdinal: this.#deviceByOrdinal() };
-    const plan = planUser({ head, states: this.#states, dotsSince: () => this.#dots, requests: [request], at: this.now });
+    const plan = planUser({ head, states: this.#states, clockByBase: new Map(), dotsSince: () => this.#dots, requests: [request], at: this.now });
     const events = plan.events.map((row) => eventFromPacked(unpack(row.wire), row.seq, this.#deviceByOrdinal()));
     for (const { device, counter, seq } of plan.events) this.#dots.push({ device, counter, seq });
     for (const [id, state] of plan.states) this.#states.set(id, state);
@@ -146,6 +146,11 @@ export class ModelServer {
   }
 }
 
+interface Todo {
+  readonly happen: () => void;
+  readonly fail: () => void;
+}
+
 /** The server's end of one socket. */
 export class ModelConnection {
   readonly #server: ModelServer;
@@ -154,7 +159,9 @@ export class ModelConnection {
   #state: SessionState;
   #replica: Replica = { ordinal: -1, id: serverDeviceId };
   /** What was asked for and has not happened. */
-  readonly #todo: (() => void)[] = [];
+  readonly #todo: Todo[] = [];
+  /** Of one connection they happen in their order. */
+  readonly #pushes: Push[] = [];
   isOpen = true;
 
   constructor(server: ModelServer, deliver: (frame: ServerFrame) => void, onCut: () => void) {
@@ -184,17 +191,14 @@ export class ModelConnection {
     this.#input({ kind: 'tick', now: this.#server.now });
   }
 
-  /** Lets one of the waiting things happen; pushes happen in their order. */
+  /** Lets one of the waiting things happen. */
   work(choice: number): void {
-    const [todo] = this.#todo.splice(choice % Math.max(1, this.#todo.length), 1);
-    todo?.();
+    this.#take(choice)?.happen();
   }
 
-  /** The database is away for what comes next: the load or push fails. */
-  fail(): void {
-    if (this.#todo.length === 0) return;
-    this.#todo.length = 0;
-    this.cut();
+  /** The database is away: one of the waiting things fails. */
+  fail(choice: number): void {
+    this.#take(choice)?.fail();
   }
 
   cut(): void {
@@ -202,7 +206,7 @@ export class ModelConnection {
     this.#onCut();
   }
 
-  #input(input: Parameters<typeof step<ModelPiece>>[1]): void {
+  #input(input: Input<ModelPiece>): void {
     if (!this.isOpen) return;
     const { state, effects } = step<ModelPiece>(this.#state, input, smallLimits);
     this.#state = state;
@@ -212,17 +216,16 @@ export class ModelConnection {
   #carryOut(effect: Effect<ModelPiece>): void {
     switch (effect.kind) {
       case 'open':
-        return this.#later(() => this.#open(effect.hello));
-      case 'append': {
-        // Appends of one connection are committed in their order, whatever else happens meanwhile.
-        const { push } = effect;
-        const result = this.#server.submit({ kind: 'push', userId: this.#server.head.userId, device: this.#replica, ...push, ...{ kind: 'push' as const } });
-        return this.#later(() => this.#input({ kind: 'pushed', answer: this.#answer(result, push.ops.length) }));
-      }
+        return this.#later(() => this.#open(effect.hello), { kind: 'refused', code: 'unavailable' });
+      case 'append':
+        this.#pushes.push(effect.push);
+        return this.#later(() => this.#append(), null);
       case 'load':
-        return this.#later(() => this.#input({ kind: 'loaded', piece: this.#server.piece(effect.from, this.ordinal) }));
-      case 'loadSnapshot':
-        return this.#later(() => this.#input({ kind: 'loadedSnapshot', memories: this.#server.page(effect.after, effect.limit) }));
+        return this.#later(() => this.#input({ kind: 'loaded', piece: this.#server.piece(effect.from, this.ordinal) }), { kind: 'loadFailed' });
+      case 'loadSnapshot': {
+        const load = (): void => this.#input({ kind: 'loadedSnapshot', memories: this.#server.page(effect.after, effect.limit) });
+        return this.#later(load, { kind: 'loadFailed' });
+      }
       case 'send':
         return this.#deliver(effect.frame);
       case 'sendDelta':
@@ -234,8 +237,27 @@ export class ModelConnection {
     }
   }
 
-  #later(work: () => void): void {
-    this.#todo.push(work);
+  #take(choice: number): Todo | undefined {
+    return this.#todo.splice(choice % Math.max(1, this.#todo.length), 1)[0];
+  }
+
+  /** @param failure what the session is told when it fails; null: of a push. */
+  #later(happen: () => void, failure: Input<ModelPiece> | null): void {
+    const fail = (): void => {
+      if (failure === null) this.#pushes.shift();
+      this.#input(failure ?? { kind: 'pushed', answer: { kind: 'failed', code: 'unavailable' } });
+    };
+    this.#todo.push({ happen, fail });
+  }
+
+  /** The commit is announced at once, the answer follows some time later. */
+  #append(): void {
+    const push = this.#pushes.shift();
+    if (push === undefined || !this.isOpen) return;
+    const { firstCounter, base, ops } = push;
+    const result = this.#server.submit({ kind: 'push', userId: this.#server.head.userId, device: this.#replica, firstCounter, base, ops });
+    const answer = (): void => this.#input({ kind: 'pushed', answer: this.#answer(result, ops.length) });
+    this.#todo.push({ happen: answer, fail: answer });
   }
 
   #open(hello: Extract<ClientFrame, { type: 'HELLO' }>): void {

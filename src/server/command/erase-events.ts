@@ -46,6 +46,10 @@ interface Blanked {
 function blank({ seq, kind, wire, meta, salt }: EventRecord): Blanked | null {
   if (salt === null || eventKinds[kind] === 'erase') return null;
   const { payloadAt } = bytesToMeta(meta);
-  const payload = wire.subarray(payloadAt);
-  return { seq, wire: concatBytes([wire.subarray(0, payloadAt), erasedPayload]), payloadHash: payloadHash(sha256, salt, payload) };
+  const prefix = wire.subarray(0, payloadAt);
+  return {
+    seq,
+    wire: concatBytes([prefix, erasedPayload(prefix)]),
+    payloadHash: payloadHash(sha256, salt, wire.subarray(payloadAt)),
+  };
 }

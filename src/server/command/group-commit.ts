@@ -34,9 +34,11 @@ export interface GroupCommitLimits {
   readonly groupOps: number;
   /** Ops that may wait; past it requests are refused as overloaded. */
   readonly queuedOps: number;
+  /** Ops that wait, from which on the next group is planned while one is being written. */
+  readonly planAheadOps: number;
 }
 
-export const defaultGroupLimits: GroupCommitLimits = { groupOps: 2_000, queuedOps: 50_000 };
+export const defaultGroupLimits: GroupCommitLimits = { groupOps: 1_000, queuedOps: 50_000, planAheadOps: 500 };
 
 export interface GroupCommit {
   /** Resolves after the commit. @throws AppError `overloaded` when too much waits, DatabaseUnavailable */
@@ -70,8 +72,16 @@ export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimi
   };
 
   const run = async (): Promise<void> => {
-    while (queue.length > 0) await commitGroup(deps, byUser(takeGroup()));
-    running = null;
+    let writing = Promise.resolve();
+    while (queue.length > 0) {
+      const planned = await planOptimistically(deps, byUser(takeGroup()));
+      await writing;
+      writing = commitGroup(deps, planned);
+      // Under load the next group is planned while this one is written; else it gathers meanwhile, and is larger.
+      if (queuedOps < limits.planAheadOps) await writing;
+    }
+    await writing;
+    running = queue.length > 0 ? run() : null;
   };
 
   return {
@@ -101,38 +111,50 @@ function byUser(pending: readonly Pending[]): UserGroup[] {
   return Array.from(groups, ([userId, items]) => ({ userId, pending: items }));
 }
 
-/** Never throws: every request is answered or rejected. */
-async function commitGroup(deps: GroupCommitDeps, groups: readonly UserGroup[]): Promise<void> {
-  let moved: readonly UserGroup[];
-  try {
-    moved = await commitOptimistically(deps, groups);
-  } catch (error) {
-    for (const group of groups) deps.cache.forget(group.userId);
-    if (error instanceof DatabaseUnavailable) return rejectAll(groups, error);
-    // One request that the database or the plan chokes on must not take the others with it.
-    moved = groups;
-  }
-  for (const group of moved) await commitLocked(deps, group);
+/** A group on its way: what could be planned from the cache, and what has to wait for the lock. */
+interface OptimisticGroup {
+  readonly planned: readonly PlannedGroup[];
+  readonly unplanned: readonly UserGroup[];
 }
 
-/** @returns the groups whose head was not where the cache had it. */
-async function commitOptimistically(deps: GroupCommitDeps, all: readonly UserGroup[]): Promise<readonly UserGroup[]> {
+/** Never throws: what cannot be planned so is planned under the lock, alone. */
+async function planOptimistically(deps: GroupCommitDeps, all: readonly UserGroup[]): Promise<OptimisticGroup> {
   const [locking, groups] = partition(all, (group) => group.pending.some(needsTransaction));
-  const users = await loadUsers(deps, groups);
-  const planned = await planGroups(deps, deps.db, groups, users, 'presume');
-  const written = await writePlans(deps.db, planned.map(({ guarded }) => guarded));
-  const moved: UserGroup[] = [...locking];
-  for (const { group, guarded } of planned) {
-    if (written.has(group.userId) || isSureWithoutWriting(guarded.plan)) settle(deps, group, guarded.plan);
-    else {
-      deps.cache.forget(group.userId);
-      moved.push(group);
+  try {
+    const users = await loadUsers(deps, groups);
+    const planned = await planGroups(deps, deps.db, groups, users, 'presume');
+    for (const { guarded } of planned) if (guarded.plan.events.length > 0) deps.cache.expect(guarded.plan);
+    const [, unknown] = partition(groups, (group) => users.has(group.userId));
+    for (const group of unknown) for (const item of group.pending) item.resolve({ kind: 'unknown_user' });
+    return { planned, unplanned: locking };
+  } catch (error) {
+    for (const group of groups) deps.cache.forget(group.userId);
+    if (!(error instanceof DatabaseUnavailable)) return { planned: [], unplanned: all };
+    rejectAll(groups, error);
+    return { planned: [], unplanned: locking };
+  }
+}
+
+/** Never throws: every request is answered or rejected. */
+async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: OptimisticGroup): Promise<void> {
+  const moved = [...unplanned];
+  try {
+    const written = await writePlans(deps.db, planned.map(({ guarded }) => guarded));
+    for (const { group, guarded } of planned) {
+      if (written.has(group.userId) || isSureWithoutWriting(guarded.plan)) settle(deps, group, guarded.plan);
+      else moved.push(group);
     }
+  } catch (error) {
+    const groups = planned.map(({ group }) => group);
+    for (const group of groups) deps.cache.forget(group.userId);
+    // One request that the database chokes on must not take the others with it.
+    if (error instanceof DatabaseUnavailable) rejectAll(groups, error);
+    else moved.push(...groups);
   }
-  for (const group of groups) {
-    if (!users.has(group.userId)) for (const item of group.pending) item.resolve({ kind: 'unknown_user' });
+  for (const group of moved) {
+    deps.cache.forget(group.userId);
+    await commitLocked(deps, group);
   }
-  return moved;
 }
 
 /** A refusal that nothing was written with may rest on an old cache entry: only the lock can tell. Replays are replays. */
@@ -156,8 +178,9 @@ async function commitLocked(deps: GroupCommitDeps, group: UserGroup): Promise<vo
       await writeFurther(tx, group, plan);
       return plan;
     });
-    if (plan === null) for (const item of group.pending) item.resolve({ kind: 'unknown_user' });
-    else settle(deps, group, plan);
+    if (plan === null) return group.pending.forEach((item) => item.resolve({ kind: 'unknown_user' }));
+    if (plan.events.length > 0) deps.cache.expect(plan);
+    settle(deps, group, plan);
   } catch (error) {
     deps.cache.forget(group.userId);
     if (group.pending.length === 1 || error instanceof DatabaseUnavailable) return rejectAll([group], error);
@@ -215,6 +238,7 @@ async function planGroups(
     const plan = planUser({
       head: user.head,
       states: own.states,
+      clockByBase: user.clockByBase,
       dotsSince: await readDots(db, user, group),
       requests: group.pending.map((item) => item.request),
       at: deps.now(),
@@ -261,7 +285,7 @@ async function readDots(db: Queryable, user: CachedUser, group: UserGroup): Prom
   for (const { request } of group.pending) {
     if (request.kind !== 'push') continue;
     for (const base of new Set([request.base, ...request.ops.flatMap((op) => op.base ?? [])])) {
-      if (base >= user.dotsFrom || dotsByBase.has(base)) continue;
+      if (base >= user.dotsFrom || dotsByBase.has(base) || user.clockByBase.has(base)) continue;
       const older = await readFirstDots(db, group.userId, base, user.dotsFrom);
       dotsByBase.set(base, [...older, ...user.dots]);
     }
@@ -287,7 +311,7 @@ function namesOf(head: Head, groups: readonly UserGroup[]): DeviceNames {
 
 function settle(deps: GroupCommitDeps, group: UserGroup, plan: UserPlan): void {
   if (plan.events.length > 0) {
-    deps.cache.advance(plan);
+    deps.cache.settle(plan);
     deps.onCommitted(plan);
   }
   group.pending.forEach((item, index) => {

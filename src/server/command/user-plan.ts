@@ -39,13 +39,17 @@ export interface UserPlan {
   readonly results: readonly AppendResult[];
   /** For each device that wrote, its last counter in this plan. */
   readonly lastCounterByDevice: ReadonlyMap<number, number>;
+  /** `heads(base)` of the bases that the requests named. */
+  readonly clockByBase: ReadonlyMap<number, FlatClock>;
 }
 
 export interface PlanInput {
   readonly head: Head;
   /** Touched memories; a memory that is missing does not exist. */
   readonly states: ReadonlyMap<MemoryId, MemoryState>;
-  /** For every base below the head that a request names, at least the first dot of each device after it. */
+  /** `heads(base)` where it is known already. */
+  readonly clockByBase: ReadonlyMap<number, FlatClock>;
+  /** For every other base below the head that a request names, at least the first dot of each device after it. */
   readonly dotsSince: (base: number) => Iterable<PlacedDot>;
   readonly requests: readonly AppendRequest[];
   /** Server time, Unix ms. */
@@ -154,6 +158,7 @@ class UserDraft {
       conflicts: this.#conflicts,
       results,
       lastCounterByDevice: this.#lastCounterByDevice,
+      clockByBase: this.#clockByBase,
     };
   }
 
@@ -224,10 +229,11 @@ class UserDraft {
 
   /** LOG-5: `heads(base) ⊔ {device: counter}`. */
   #clockOf(op: OpToAppend): FlatClock {
-    let clock = this.#clockByBase.get(op.base);
+    let clock = this.#clockByBase.get(op.base) ?? this.#input.clockByBase.get(op.base);
     if (clock === undefined) {
       clock = flattenClock(this.#headsAt(op.base));
-      this.#clockByBase.set(op.base, clock);
+      // The server's own ops have a base of their own each: nobody asks for those again.
+      if (op.actor === null) this.#clockByBase.set(op.base, clock);
     }
     return flatClockWith(clock, { device: op.device.ordinal, counter: op.counter });
   }

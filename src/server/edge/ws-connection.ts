@@ -38,6 +38,8 @@ export const sessionLimits: SessionLimits = {
 
 /** PUSH frames being appended, or frames waiting for HELLO's answer, past which the socket is not read. */
 const maxPending = 16;
+/** Ops being appended past which the socket is not read: what waits as bytes costs less than what waits as objects. */
+const maxPendingOps = 2_000;
 /** How often a device's progress is written down, ms. */
 const touchEveryMs = 30_000;
 
@@ -53,6 +55,7 @@ export class SyncConnection {
   /** Frames that came while HELLO was being answered. */
   #waiting: { readonly data: Buffer; readonly form: FrameForm }[] = [];
   #pending = 0;
+  #pendingOps = 0;
   #deflates = false;
   /** Frames go out in order: one that is being deflated holds up those behind it. */
   #outgoing: Promise<void> | null = null;
@@ -207,9 +210,11 @@ export class SyncConnection {
 
   async #append(push: Push): Promise<void> {
     this.#pending++;
+    this.#pendingOps += push.ops.length;
     this.#throttle();
     this.#input({ kind: 'pushed', answer: await this.#push(push) });
     this.#pending--;
+    this.#pendingOps -= push.ops.length;
     this.#throttle();
   }
 
@@ -286,7 +291,7 @@ export class SyncConnection {
 
   /** A device that does not read what it is sent is not read either: every frame of it may be owed an answer. */
   #throttle(): void {
-    const isBusy = this.#pending >= maxPending || this.#waiting.length >= maxPending || this.#state.congested;
+    const isBusy = this.#pending >= maxPending || this.#pendingOps >= maxPendingOps || this.#waiting.length >= maxPending || this.#state.congested;
     if (isBusy) this.#socket.pause();
     else this.#socket.resume();
   }

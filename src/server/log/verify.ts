@@ -90,6 +90,8 @@ class Run {
     if (!Buffer.from(hash).equals(this.#hash)) return 'the head has another hash than the newest event';
     if (!Buffer.from(clockToBytes(clock)).equals(clockToBytes(this.#clock))) return 'the head has another clock than the log';
     if (stateHashToString(stateHash) !== stateHashToString(this.#stateHash)) return 'the head has another state hash than the log';
+    // Whether a memory was live before it was erased, while this ran, its blank events do not tell.
+    if (this.blankSeqById.size > 0) return null;
     return live === this.#live.size ? null : 'the head counts other live memories than the log';
   }
 
@@ -146,7 +148,7 @@ function decode(record: EventRecord, head: Head): Decoded | string {
 function hashOfPayload({ salt, payload_hash: kept }: EventRecord, payload: Uint8Array): Uint8Array | string {
   if (salt !== null) return kept === null ? payloadHash(sha256, salt, payload) : 'a payload hash stands beside its salt';
   if (kept === null) return 'salt and payload hash are both gone';
-  return payload.length === 1 && payload[0] === 0xc0 ? kept : 'an erased payload is not blank';
+  return payload.every((byte) => byte === 0xc0) ? kept : 'an erased payload is not blank';
 }
 
 const erasedSinceStatement: Statement = {

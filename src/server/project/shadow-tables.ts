@@ -37,11 +37,11 @@ const columnsByTable: Readonly<Record<ProjectionTable, readonly string[]>> = {
 
 /** `*<>` compares the stored images of two rows: their bytes, not what their types call equal. */
 const firstDifference = (table: ProjectionTable): string => {
-  const row = (alias: string): string => `row(${columnsByTable[table].map((column) => `${alias}.${column}`).join(', ')})`;
+  const columns = columnsByTable[table].join(', ');
   return `select coalesce(live.id, shadow.id) as id, to_jsonb(live) as found, to_jsonb(shadow) as expected
-    from (select * from ${table} where user_id = $1::uuid) live
-    full join ${table}_shadow shadow on shadow.user_id = live.user_id and shadow.id = live.id
-    where live.id is null or shadow.id is null or ${row('live')} *<> ${row('shadow')}
+    from (select ${columns} from ${table} where user_id = $1::uuid) live
+    full join (select ${columns} from ${table}_shadow) shadow on shadow.id = live.id
+    where live.id is null or shadow.id is null or live *<> shadow
     order by 1 limit 1`;
 };
 

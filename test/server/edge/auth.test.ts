@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { idSchema } from '../../../src/core/ids.ts';
 import { accountSchema, loginSchema, meSchema, renewalSchema } from '../../../src/server/edge/auth-schemas.ts';
+import type { Problem } from '../../../src/server/edge/problem.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 import { type Sent, send } from '../../support/http.ts';
 import { startTestServer, type TestServer, testPassword } from '../../support/server.ts';
@@ -26,7 +27,7 @@ describeOnEachEngine('/auth', (open) => {
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
-  const call = <T>(method: string, path: string, sent: Sent = {}) => send<T>(method, `${server.url}/api/v1/auth${path}`, sent);
+  const call = <T = Problem>(method: string, path: string, sent: Sent = {}) => send<T>(method, `${server.url}/api/v1/auth${path}`, sent);
   const login = async (email: string, device?: object) =>
     await call<Login>('POST', '/login', { body: { email, password: testPassword, ...(device && { device }) } });
   const isAccepted = async (token: string): Promise<boolean> => (await call('GET', '/me', { token })).status === 200;

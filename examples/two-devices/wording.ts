@@ -1,0 +1,78 @@
+/** Values, writes, clocks and verdicts in words. */
+import { compareHlc, type Hlc } from '../../src/core/clock.ts';
+import type { Memory } from '../../src/core/memory.ts';
+import type { Write } from '../../src/core/register.ts';
+import { tagOf } from '../../src/core/register.ts';
+import { beside, quote, wrap } from './terminal.ts';
+import type { Side, Verdict } from './verdicts.ts';
+
+const valueWidth = 70;
+
+export function describeWrite({ register, value }: Write): string {
+  const tag = tagOf(register);
+  if (tag !== null) return value === true ? `adds the tag ${tag}` : `removes the tag ${tag}`;
+  if (register === 'deleted') return value === true ? 'deletes it' : 'restores it';
+  return `${register} ${describeValue(value)}`;
+}
+
+export function describeValue(value: Write['value']): string {
+  return typeof value === 'string' && value.includes(' ') ? quote(value, valueWidth) : String(value);
+}
+
+export function describeMemory(memory: Memory | null): string {
+  if (memory === null) return 'not there';
+  return memory.deleted ? 'deleted' : quote(memory.content, valueWidth);
+}
+
+/** `3 h behind`, `2 d ahead`: to the minute. @param aheadMs of a device's clock. */
+export function describeSkew(aheadMs: number): string {
+  const minutes = Math.round(Math.abs(aheadMs) / 60_000);
+  if (minutes === 0) return 'right';
+  const parts = [
+    [Math.floor(minutes / 1_440), 'd'],
+    [Math.floor(minutes / 60) % 24, 'h'],
+    [minutes % 60, 'min'],
+  ].filter(([count]) => count !== 0);
+  return `${parts.map((part) => part.join(' ')).join(' ')} ${aheadMs < 0 ? 'behind' : 'ahead'}`;
+}
+
+/** `2026-03-01 12:00:00.000`, UTC. */
+function describeStamp({ ms, count }: Hlc): string {
+  const time = new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
+  return count === 0 ? time : `${time} +${count}`;
+}
+
+const kept = (name: string): string => `${name}'s value is kept as a conflict`;
+
+/** What came of it, in one line. */
+export function describeOutcome({ reason, winner, loser }: Verdict): string {
+  switch (reason) {
+    case 'seen':
+      return `${winner.by} wins; no conflict`;
+    case 'equal':
+      return 'both win; no conflict';
+    case 'stamp':
+      return `${winner.by} wins; the ${kept(loser.by)}`;
+    case 'delete':
+      return `${winner.by}'s delete hides it; the ${loser.by}'s edit is kept under it, as a conflict`;
+  }
+}
+
+/** Why, and the two stamps where they decided or could have been expected to. */
+export function describeReason(verdict: Verdict): string[] {
+  const { winner, loser } = verdict;
+  const text = {
+    seen: `Not concurrent: the ${winner.by} had seen the ${loser.by}'s write when it made its own, so its stamp, though smaller, does not count against it.`,
+    equal: 'Concurrent, but both wrote the same: nothing is lost.',
+    stamp: `Concurrent: neither had seen the other's write, so the greater stamp wins${winner.seq < loser.seq ? ', although the other came in later' : ''}.`,
+    delete: `Concurrent: neither had seen the other's write. A delete hides the memory whatever the stamps say.`,
+  }[verdict.reason];
+  const stamps = verdict.reason === 'equal' ? [] : [winner, loser].map(describeSide);
+  return [...wrap(text), ...stamps];
+}
+
+function describeSide({ by, seq, stamp, ownStamp }: Side): string {
+  const isClamped = compareHlc(stamp, ownStamp) !== 0;
+  const own = isClamped ? `its clock said ${describeStamp(ownStamp)}: clamped` : 'as its clock said';
+  return beside(by, `${describeStamp(stamp)}   seq ${seq}   ${own}`);
+}

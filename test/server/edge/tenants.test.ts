@@ -1,0 +1,122 @@
+/** A second user sees and changes nothing of the first, by any route. */
+import { randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import type { MemoryJson } from '../../../src/server/edge/memory-json.ts';
+import type { Database } from '../../../src/server/infra/database.ts';
+import { type Api, type ConflictList, creation, edit, type Updates, useServer } from '../../support/api.ts';
+import { describeOnEachEngine } from '../../support/databases.ts';
+
+interface Owned {
+  readonly memory: MemoryJson;
+  readonly conflictId: string;
+  readonly device: string;
+  readonly cursor: string;
+}
+
+/** Something in every table. */
+async function fill(api: Api): Promise<Owned> {
+  const memory = await api.create({ content: 'PRIVATE', tags: ['PRIVATE-tag'], source: { platform: 'web', conversationId: 'c' } });
+  const [id, device, other] = [randomUUID(), randomUUID(), randomUUID()];
+  await api.push(device, 1, 1, [creation(id, '1764000000000-0', 'PRIVATE')]);
+  await api.push(device, 2, 2, [edit(id, '1764000000001-0', '/content', 'PRIVATE-2')]);
+  await api.push(other, 1, 2, [edit(id, '1764000000002-0', '/content', 'PRIVATE-3')]);
+  await api.get(`/memories/${memory.id}`);
+  const { body } = await api.get<ConflictList>('/conflicts');
+  const { cursor } = (await api.get<Updates>('/memories/sync/updates')).body;
+  return { memory, conflictId: body.conflicts[0]?.id ?? '', device, cursor };
+}
+
+/** Every row of the user in every table that has users, as text. */
+async function rowsOf(db: Database, userId: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const tables = await db.query<{ name: string }>(
+    `select c.table_name as name from information_schema.columns c
+      where c.table_schema = 'public' and c.column_name = 'user_id' order by 1`,
+  );
+  const rows = new Map<string, readonly string[]>();
+  for (const { name } of tables) {
+    const found = await db.query<{ row: string }>(`select t::text as row from "${name}" t where user_id = $1::uuid order by 1`, [userId]);
+    rows.set(name, found.map(({ row }) => row));
+  }
+  return rows;
+}
+
+describeOnEachEngine('[SEC-1] two users', (open) => {
+  const fixture = useServer(open);
+
+  it('[SEC-1] no list, search by id or cursor of a stranger shows anything', async () => {
+    const owner = await fixture.login();
+    const owned = await fill(owner);
+    const stranger = await fixture.login();
+    const lists = [
+      '/memories',
+      '/memories?deleted=true',
+      '/memories?order=updated&tags=PRIVATE-tag',
+      '/memories?order=accessed&platform=web',
+      '/conflicts',
+      '/conflicts?status=resolved',
+      '/audit',
+      `/audit?memoryId=${owned.memory.id}`,
+      `/audit?deviceId=${owned.device}`,
+      '/memories/sync/updates',
+      '/memories/sync/updates?form=events',
+    ];
+    for (const path of lists) {
+      const { status, body } = await stranger.get(path);
+      expect(status, path).toBe(200);
+      expect(JSON.stringify(body), path).not.toMatch(/PRIVATE|[1-9]\d*,"done"/);
+      for (const id of [owned.memory.id, owned.conflictId, owned.device, owner.user.device.id]) expect(JSON.stringify(body), path).not.toContain(id);
+    }
+    for (const path of ['', '?deleted=true', '?at=1', '/history']) {
+      expect((await stranger.get(`/memories/${owned.memory.id}${path}`)).body.code, path).toBe('unknown_memory');
+    }
+    expect((await stranger.get(`/memories/sync/updates?cursor=${owned.cursor}`)).status).toBe(409);
+    expect((await stranger.get('/audit/verify')).body).toMatchObject({ verified: true, events: 0 });
+  });
+
+  it('[SEC-1] no write of a stranger changes a row of the owner in any table', async () => {
+    const owner = await fixture.login();
+    const owned = await fill(owner);
+    await fixture.server.deps.accesses.flush();
+    const { db } = fixture.server.deps;
+    const before = await rowsOf(db, owner.user.user.id);
+    expect([...before].filter(([, rows]) => rows.length > 0).map(([table]) => table)).toEqual(
+      expect.arrayContaining(['conflicts', 'devices', 'events', 'memories', 'memory_accesses', 'sessions', 'user_heads', 'users']),
+    );
+    const stranger = await fixture.login();
+    const path = `/memories/${owned.memory.id}`;
+    const patchType = { 'content-type': 'application/json-patch+json' };
+    const answers = await Promise.all([
+      stranger.call('PUT', path, { content: 'x' }),
+      stranger.call('PATCH', path, [{ op: 'add', path: '/content', value: 'x' }], patchType),
+      stranger.call('DELETE', path),
+      stranger.call('DELETE', `${path}?erase=true`),
+      stranger.call('POST', `${path}/restore`, { seq: 1 }),
+      stranger.call('POST', `/conflicts/${owned.conflictId}/resolve`, { keep: 'loser' }),
+      stranger.call('DELETE', `/auth/devices/${owned.device}`),
+    ]);
+    for (const answer of answers) expect(answer.status).toBe(404);
+    const pushed = await stranger.push(owned.device, 1, 0, [
+      edit(owned.memory.id, '1764000000000-0', '/content', 'x'),
+      edit(owned.memory.id, '1764000000001-0', '/deleted', true),
+    ]);
+    expect(pushed.body.events.map((event) => event.code)).toEqual(['unknown_memory', 'unknown_memory']);
+    const twin = await stranger.call<MemoryJson>('POST', '/memories', { id: owned.memory.id, content: 'mine', type: 'fact', scope: 'site' });
+    expect(twin.status).toBe(201);
+    await stranger.call('DELETE', `${path}?erase=true`);
+    await fixture.server.deps.accesses.flush();
+    expect(await rowsOf(db, owner.user.user.id)).toEqual(before);
+    expect((await owner.get<MemoryJson>(path)).body.content).toBe('PRIVATE');
+  });
+
+  it('[SEC-1] without a valid token no route answers', async () => {
+    const paths = ['GET /memories', 'POST /memories', 'GET /memories/x', 'GET /audit', 'GET /audit/verify', 'GET /conflicts', 'GET /memories/sync/updates', 'POST /memories/sync/push'];
+    for (const line of paths) {
+      const [method = '', path = ''] = line.split(' ');
+      for (const authorization of ['', 'Bearer x', 'Basic eDp4']) {
+        const response = await fetch(`${fixture.server.url}/api/v1${path}`, { method, headers: authorization === '' ? {} : { authorization } });
+        expect(response.status, line).toBe(401);
+        await response.arrayBuffer();
+      }
+    }
+  });
+});
