@@ -4,13 +4,13 @@ import type { Conflict, ConflictSide } from './api.ts';
 import { type Cast, settle } from './cast.ts';
 import type { Scene } from './scenes.ts';
 import { beside } from './terminal.ts';
-import { judge, type LoggedOp } from './verdicts.ts';
-import { describeMemory, describeOutcome, describeReason, describeValue } from './wording.ts';
+import { judge, type LoggedOp, type Verdict } from './verdicts.ts';
+import { describeMemory, describeOutcome, describeReason, describeRegister, stampLegend } from './wording.ts';
 
 export function explainOutcome({ terminal }: Cast, scenes: readonly Scene[], ops: readonly LoggedOp[]): Promise<void> {
   return terminal.step('Who won each register, and why', async () => {
     const lines = scenes.flatMap((scene) => explainScene(terminal.paint, scene, ops));
-    return { result: undefined, lines };
+    return { result: undefined, lines: [...stampLegend.map((line) => terminal.paint('dim', line)), ...lines] };
   });
 }
 
@@ -18,11 +18,12 @@ function explainScene(paint: Cast['terminal']['paint'], { name, memoryId }: Scen
   const verdicts = judge(ops, memoryId);
   if (verdicts.length === 0) return [uncontested(name, memoryId, ops)];
   return verdicts.flatMap((verdict) => {
-    const isConflict = verdict.reason === 'stamp' || verdict.reason === 'delete';
-    const outcome = paint(isConflict ? 'yellow' : 'green', describeOutcome(verdict));
+    const outcome = paint(isConflict(verdict) ? 'yellow' : 'green', describeOutcome(verdict));
     return [`${name}  ${verdict.register}: ${outcome}`, ...describeReason(verdict).map((line) => `   ${line}`)];
   });
 }
+
+const isConflict = ({ reason }: Verdict): boolean => reason === 'stamp' || reason === 'delete';
 
 /** Each register is decided for itself (MRG-3), so writes of different ones never meet. */
 function uncontested(name: string, memoryId: MemoryId, ops: readonly LoggedOp[]): string {
@@ -33,15 +34,26 @@ function uncontested(name: string, memoryId: MemoryId, ops: readonly LoggedOp[])
   return `${name}  ${writers.join(', ')}: different registers, so both stand`;
 }
 
-export function showConflicts({ terminal, api, laptop }: Cast, scenes: readonly Scene[]): Promise<readonly Conflict[]> {
+/** @throws Error when a value that lost is not among them. */
+export function showConflicts(
+  { terminal, api, laptop }: Cast,
+  scenes: readonly Scene[],
+  ops: readonly LoggedOp[],
+): Promise<readonly Conflict[]> {
   return terminal.step('The conflicts kept, as GET /api/v1/conflicts tells them', async () => {
     const conflicts = await api.conflicts(laptop.token, 'open');
+    for (const { name, memoryId } of scenes) {
+      for (const { register } of judge(ops, memoryId).filter(isConflict)) {
+        const isKept = conflicts.some((conflict) => conflict.memoryId === memoryId && conflict.register === register);
+        if (!isKept) throw new Error(`what lost in ${name} (${register}) is not among the conflicts`);
+      }
+    }
     const lines = conflicts
       .toReversed()
       .flatMap(({ memoryId, register, winner, loser }) => [
         `${sceneName(scenes, memoryId)}  ${register}`,
-        `   ${beside('won', describeConflictSide(winner))}`,
-        `   ${beside('lost', describeConflictSide(loser))}`,
+        `   ${beside('won', describeSide(register, winner))}`,
+        `   ${beside('lost', describeSide(register, loser))}`,
       ]);
     return { result: conflicts, lines };
   });
@@ -49,7 +61,8 @@ export function showConflicts({ terminal, api, laptop }: Cast, scenes: readonly 
 
 const sceneName = (scenes: readonly Scene[], id: MemoryId): string => scenes.find(({ memoryId }) => memoryId === id)?.name ?? '?';
 
-const describeConflictSide = ({ device, value }: ConflictSide): string => `${device.name.padEnd(6)}  ${describeValue(value)}`;
+const describeSide = (register: string, { device, value }: ConflictSide): string =>
+  `${device.name.padEnd(6)}  ${describeRegister(register, value)}`;
 
 /** @throws Error when the conflict is not there, or a device does not show the value that was chosen. */
 export function keepLoser(cast: Cast, scenes: readonly Scene[], conflicts: readonly Conflict[]): Promise<void> {

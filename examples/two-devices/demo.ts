@@ -19,7 +19,7 @@ async function play(terminal: Terminal, cleanup: Cleanup, dataset: Dataset): Pro
   const parted = await editOffline(cast, await bringIn(cast, dataset));
   const ops = await comeBack(cast, parted);
   await explainOutcome(cast, parted.scenes, ops);
-  const conflicts = await showConflicts(cast, parted.scenes);
+  const conflicts = await showConflicts(cast, parted.scenes, ops);
   await keepLoser(cast, parted.scenes, conflicts);
   await compareAll(cast, cleanup);
   await verifyChain(cast);

@@ -26,6 +26,8 @@ export class DeviceConnection {
   #session: DeviceSession | null = null;
   #socket: WebSocket | null = null;
   #clockOffsetMs = 0;
+  /** Why this connection is of no more use. */
+  #failure: Error | null = null;
   readonly events: LogEvent[] = [];
   wireBytes = 0;
   /** What the server said last of its own state. */
@@ -43,6 +45,7 @@ export class DeviceConnection {
     const session = new DeviceSession(this.#replica, { token, deflate: true, newDeviceId: () => randomUUID() as DeviceId });
     this.#socket = socket;
     this.#session = session;
+    this.#failure = null;
     socket.on('message', (data: Buffer) => this.#receive(data));
     socket.on('error', (error) => this.#fail(error.message));
     socket.on('close', (code, reason) => this.#onClose(socket, `the server closed the socket: ${code} ${reason.toString()}`));
@@ -68,6 +71,7 @@ export class DeviceConnection {
 
   /** Resolves when it holds; looked at after every frame. */
   async until(isDone: () => boolean): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
     if (isDone()) return;
     let waiter: Waiter | null = null;
     let timer: NodeJS.Timeout | null = null;
@@ -118,6 +122,7 @@ export class DeviceConnection {
   }
 
   #fail(why: string): void {
-    for (const { reject } of this.#waiters) reject(new Error(why));
+    this.#failure = new Error(why);
+    for (const { reject } of this.#waiters) reject(this.#failure);
   }
 }

@@ -15,8 +15,14 @@ export function describeWrite({ register, value }: Write): string {
   return `${register} ${describeValue(value)}`;
 }
 
-export function describeValue(value: Write['value']): string {
+function describeValue(value: Write['value']): string {
   return typeof value === 'string' && value.includes(' ') ? quote(value, valueWidth) : String(value);
+}
+
+/** A register's value with no register's name before it. */
+export function describeRegister(register: string, value: Write['value']): string {
+  if (register !== 'deleted') return describeValue(value);
+  return value === true ? 'deleted' : 'not deleted';
 }
 
 export function describeMemory(memory: Memory | null): string {
@@ -42,37 +48,46 @@ function describeStamp({ ms, count }: Hlc): string {
   return count === 0 ? time : `${time} +${count}`;
 }
 
-const kept = (name: string): string => `${name}'s value is kept as a conflict`;
+/** Said once, above the verdicts. */
+export const stampLegend = [
+  'Stamps are UTC; +n counts those of one millisecond. What a device stamps more than 60 s ahead of',
+  'the server is clamped to that.',
+];
 
 /** What came of it, in one line. */
 export function describeOutcome({ reason, winner, loser }: Verdict): string {
   switch (reason) {
     case 'seen':
-      return `${winner.by} wins; no conflict`;
+      return `the ${winner.by} wins; no conflict`;
     case 'equal':
-      return 'both win; no conflict';
+      return 'both wrote it; no conflict';
     case 'stamp':
-      return `${winner.by} wins; the ${kept(loser.by)}`;
+      return `the ${winner.by} wins; the ${loser.by}'s value is kept as a conflict`;
     case 'delete':
-      return `${winner.by}'s delete hides it; the ${loser.by}'s edit is kept under it, as a conflict`;
+      return `the ${winner.by}'s delete wins; the ${loser.by}'s edit is kept under it, as a conflict`;
   }
 }
 
 /** Why, and the two stamps where they decided or could have been expected to. */
 export function describeReason(verdict: Verdict): string[] {
-  const { winner, loser } = verdict;
-  const text = {
-    seen: `Not concurrent: the ${winner.by} had seen the ${loser.by}'s write when it made its own, so its stamp, though smaller, does not count against it.`,
-    equal: 'Concurrent, but both wrote the same: nothing is lost.',
-    stamp: `Concurrent: neither had seen the other's write, so the greater stamp wins${winner.seq < loser.seq ? ', although the other came in later' : ''}.`,
-    delete: `Concurrent: neither had seen the other's write. A delete hides the memory whatever the stamps say.`,
-  }[verdict.reason];
-  const stamps = verdict.reason === 'equal' ? [] : [winner, loser].map(describeSide);
-  return [...wrap(text), ...stamps];
+  const { reason, winner, loser } = verdict;
+  if (reason === 'equal') return ['Concurrent, but both wrote the same: nothing is lost.'];
+  return [...wrap(reasonInWords(verdict)), ...[winner, loser].map(describeSide)];
+}
+
+function reasonInWords({ reason, winner, loser }: Verdict): string {
+  const isSmaller = compareHlc(winner.stamp, loser.stamp) < 0;
+  if (reason === 'seen') {
+    const against = isSmaller ? ' That its stamp is smaller does not count.' : '';
+    return `Not concurrent: the ${winner.by} had seen the ${loser.by}'s write when it made its own.${against}`;
+  }
+  const concurrent = "Concurrent: neither had seen the other's write.";
+  if (reason === 'delete') return `${concurrent} A delete hides the memory whatever the stamps say.`;
+  return `${concurrent} The greater stamp wins${winner.seq < loser.seq ? ', although the other came in later' : ''}.`;
 }
 
 function describeSide({ by, seq, stamp, ownStamp }: Side): string {
   const isClamped = compareHlc(stamp, ownStamp) !== 0;
-  const own = isClamped ? `its clock said ${describeStamp(ownStamp)}: clamped` : 'as its clock said';
-  return beside(by, `${describeStamp(stamp)}   seq ${seq}   ${own}`);
+  const own = isClamped ? `clamped from ${describeStamp(ownStamp)}` : 'as its clock said';
+  return beside(by, `seq ${seq}   ${describeStamp(stamp).padEnd(27)} ${own}`);
 }
