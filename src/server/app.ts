@@ -38,6 +38,7 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  endConnectionsOnClose(app);
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
   if (deps.config.rateLimit === 'on') await installRateLimits(app);
@@ -76,6 +77,17 @@ function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
     genReqId: () => randomUUID(),
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     clientErrorHandler: answerClientError,
+  });
+}
+
+/** A connection that was busy when the server began to close would be kept alive, and hold it up. */
+function endConnectionsOnClose(app: FastifyInstance): void {
+  let isClosing = false;
+  app.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (isClosing) reply.header('connection', 'close');
   });
 }
 

@@ -93,7 +93,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
   }
 }
 
-function openDatabase(config: Config, onBroken: DepsOptions['onBroken']): Promise<Database> {
+export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken']): Promise<Database> {
   if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });
   return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
 }

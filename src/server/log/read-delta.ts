@@ -32,7 +32,10 @@ export interface DeltaRequest {
   readonly maxBytes?: number;
 }
 
-/** The first event always fits, whatever its size: a delta makes progress. */
+/**
+ * The first event always fits, whatever its size: a delta makes progress. The order is asked for in the aggregate itself:
+ * beside a `distinct` one PostgreSQL 16+ may sort the rows for that one and hand them to `string_agg` so.
+ */
 const readDeltaStatement: Statement = {
   name: 'read-delta',
   text: `
@@ -42,7 +45,8 @@ with page as (
 ), fitting as (
   select seq, device, counter, wire from page where bytes <= $4::bigint or seq = $2::bigint + 1 order by seq
 ), joined as (
-  select count(*) as count, string_agg(wire, ''::bytea) as events, array_agg(distinct device) as ordinals,
+  select count(*) as count, string_agg(wire, ''::bytea order by seq) as events,
+    array(select distinct device from fitting) as ordinals,
     coalesce(max(counter) filter (where device = $5::int), 0) as own_counter from fitting
 )
 select h.epoch, h.seq as head, h.floor, h.state_hash, j.count, j.events, j.own_counter,
