@@ -48,13 +48,12 @@ export function showConflicts(
         if (!isKept) throw new Error(`what lost in ${name} (${register}) is not among the conflicts`);
       }
     }
-    const lines = conflicts
-      .toReversed()
-      .flatMap(({ memoryId, register, winner, loser }) => [
-        `${sceneName(scenes, memoryId)}  ${register}`,
-        `   ${beside('won', describeSide(register, winner))}`,
-        `   ${beside('lost', describeSide(register, loser))}`,
-      ]);
+    const byScene = scenes.flatMap(({ memoryId }) => conflicts.filter((conflict) => conflict.memoryId === memoryId));
+    const lines = byScene.flatMap(({ memoryId, register, winner, loser }) => [
+      `${sceneName(scenes, memoryId)}  ${register}`,
+      `   ${beside('won', describeSide(register, winner))}`,
+      `   ${beside('lost', describeSide(register, loser))}`,
+    ]);
     return { result: conflicts, lines };
   });
 }

@@ -49,16 +49,16 @@ export function quote(text: string, width: number): string {
   return characters.length <= width - 2 ? `"${text}"` : `"${characters.slice(0, width - 3).join('')}…"`;
 }
 
-/** Broken at spaces, so that with the three columns that a step sets before it each line fits. */
-export function wrap(text: string, indent = ''): string[] {
+/** Broken at spaces, into lines of at most so many characters. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
-  let line = indent;
+  let line = '';
   for (const word of text.split(' ')) {
-    if (line.length + word.length + 1 > columns - 3 && line !== indent) {
+    if (line !== '' && line.length + word.length + 1 > width) {
       lines.push(line);
-      line = indent;
+      line = '';
     }
-    line += line === indent ? word : ` ${word}`;
+    line += line === '' ? word : ` ${word}`;
   }
   return [...lines, line];
 }

@@ -3,10 +3,12 @@ import { compareHlc, type Hlc } from '../../src/core/clock.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import type { Write } from '../../src/core/register.ts';
 import { tagOf } from '../../src/core/register.ts';
-import { beside, quote, wrap } from './terminal.ts';
+import { beside, columns, quote, wrap } from './terminal.ts';
 import type { Side, Verdict } from './verdicts.ts';
 
-const valueWidth = 70;
+const valueWidth = 66;
+/** Of the columns, less what stands before it. */
+const reasonWidth = columns - 6;
 
 export function describeWrite({ register, value }: Write): string {
   const tag = tagOf(register);
@@ -72,7 +74,7 @@ export function describeOutcome({ reason, winner, loser }: Verdict): string {
 export function describeReason(verdict: Verdict): string[] {
   const { reason, winner, loser } = verdict;
   if (reason === 'equal') return ['Concurrent, but both wrote the same: nothing is lost.'];
-  return [...wrap(reasonInWords(verdict)), ...[winner, loser].map(describeSide)];
+  return [...wrap(reasonInWords(verdict), reasonWidth), ...[winner, loser].map(describeSide)];
 }
 
 function reasonInWords({ reason, winner, loser }: Verdict): string {

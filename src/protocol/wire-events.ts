@@ -12,9 +12,9 @@ import { type ConflictRef, eventKinds, type LogEvent, outcomes, rejectionCodes }
 import { type DeviceId, idFromBytes, idToBytes } from '../core/ids.ts';
 import type { RejectionCode } from '../core/merge.ts';
 import type { RegisterName } from '../core/register.ts';
-import { asArray, asBytes, asInteger, MalformedValue } from './packed-values.ts';
 import { concatBytes, pack } from './message-pack.ts';
 import { changeFromPacked, packChange, registerFromCode, registerToCode } from './packed-change.ts';
+import { asArray, asBytes, asInteger, MalformedValue } from './packed-values.ts';
 
 export interface StoredEvent {
   readonly prefix: Uint8Array;

@@ -16,6 +16,7 @@ import { type MemoryRouteDeps, registerMemoryRoutes } from './edge/http-memories
 import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
 import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
 import { registerSyncRoutes, type SyncRouteDeps } from './edge/http-sync.ts';
+import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
 import { RequestLog } from './edge/logger.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
@@ -33,12 +34,12 @@ export interface AppDeps
 
 export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = createServer(deps.config, log);
+  closeIdleConnectionsWhileDraining(app);
   installJsonBodies(app);
   app.decorate('declaredRoutes', []);
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
-  endConnectionsOnClose(app);
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
   if (deps.config.rateLimit === 'on') await installRateLimits(app);
@@ -77,17 +78,6 @@ function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
     genReqId: () => randomUUID(),
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     clientErrorHandler: answerClientError,
-  });
-}
-
-/** A connection that was busy when the server began to close would be kept alive, and hold it up. */
-function endConnectionsOnClose(app: FastifyInstance): void {
-  let isClosing = false;
-  app.addHook('preClose', async () => {
-    isClosing = true;
-  });
-  app.addHook('onSend', async (_request, reply) => {
-    if (isClosing) reply.header('connection', 'close');
   });
 }
 

@@ -62,7 +62,12 @@ export interface ConflictList {
 }
 
 export interface Updates {
-  readonly changes: readonly { readonly id: string; readonly seq: number; readonly deleted: boolean; readonly memory?: MemoryJson }[];
+  readonly changes: readonly {
+    readonly id: string;
+    readonly seq: number;
+    readonly deleted: boolean;
+    readonly memory?: MemoryJson;
+  }[];
   readonly events: readonly WireEvent[];
   readonly cursor: string;
   readonly head: number;
@@ -78,7 +83,12 @@ export interface Verdict {
   readonly reason?: string;
 }
 
-export type JsonPatch = readonly { readonly op: string; readonly path: string; readonly value?: unknown; readonly from?: string }[];
+export type JsonPatch = readonly {
+  readonly op: string;
+  readonly path: string;
+  readonly value?: unknown;
+  readonly from?: string;
+}[];
 
 export interface Op {
   readonly memoryId: string;
@@ -99,7 +109,12 @@ export interface Api {
 
 /** Speaks for one user. A string is sent as it is, anything else as JSON. */
 export function createApi(url: string, user: TestUser): Api {
-  const call: Api['call'] = async <T>(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) => {
+  const call: Api['call'] = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
     const type = body === undefined ? {} : { 'content-type': 'application/json' };
     const response = await fetch(`${url}/api/v1${path}`, {
       method,
@@ -115,7 +130,12 @@ export function createApi(url: string, user: TestUser): Api {
     call,
     get: (path) => call('GET', path),
     async create(fields = {}) {
-      const answer = await call<MemoryJson>('POST', '/memories', { content: 'Tea', type: 'fact', scope: 'user_global', ...fields });
+      const answer = await call<MemoryJson>('POST', '/memories', {
+        content: 'Tea',
+        type: 'fact',
+        scope: 'user_global',
+        ...fields,
+      });
       if (answer.status !== 201) throw new Error(`create: ${answer.status} ${JSON.stringify(answer.body)}`);
       return answer.body;
     },

@@ -32,7 +32,13 @@ export interface AppendCacheLimits {
   readonly memoriesPerPlan: number;
 }
 
-export const defaultCacheLimits: AppendCacheLimits = { users: 10_000, memories: 20_000, dotsPerUser: 256, basesPerUser: 16, memoriesPerPlan: 64 };
+export const defaultCacheLimits: AppendCacheLimits = {
+  users: 10_000,
+  memories: 20_000,
+  dotsPerUser: 256,
+  basesPerUser: 16,
+  memoriesPerPlan: 64,
+};
 
 export interface AppendCache {
   user(userId: UserId): CachedUser | null;

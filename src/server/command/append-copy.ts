@@ -25,7 +25,10 @@ export function eventsToCopy(plans: readonly GuardedPlan[]): Buffer {
 export const copyMemories = `copy memories (user_id, id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type,
   scope, content, tags, source, stamps) from stdin with (format binary)`;
 
-export function memoriesToCopy(plans: readonly GuardedPlan[], wanted: (plan: GuardedPlan, state: MemoryState) => boolean): Buffer {
+export function memoriesToCopy(
+  plans: readonly GuardedPlan[],
+  wanted: (plan: GuardedPlan, state: MemoryState) => boolean,
+): Buffer {
   const copy = new CopyWriter();
   for (const guarded of plans) {
     const userId = idToBytes(guarded.plan.after.userId);
@@ -38,7 +41,14 @@ export function memoriesToCopy(plans: readonly GuardedPlan[], wanted: (plan: Gua
 
 function copyMemory(copy: CopyWriter, userId: Uint8Array, state: MemoryState, stamps: Uint8Array): void {
   const { content, type, scope, confidence, source, tags, deleted } = fieldsOf(state);
-  copy.row(15).bytes(userId).bytes(idToBytes(state.id)).int8(state.seq).bool(deleted).bool(state.erased).int4(state.conflicts.length);
+  copy
+    .row(15)
+    .bytes(userId)
+    .bytes(idToBytes(state.id))
+    .int8(state.seq)
+    .bool(deleted)
+    .bool(state.erased)
+    .int4(state.conflicts.length);
   if (confidence === null) copy.null();
   else copy.float8(confidence);
   copy.int8(state.createdAt).int8(state.updatedAt).text(type).text(scope).text(content).textArray(tags);

@@ -69,4 +69,3 @@ export interface WriteResult {
   readonly event: LogEvent | null;
   readonly refusal?: { readonly code: string; readonly detail?: string };
 }
-

@@ -25,8 +25,9 @@ with plan as (
 ), locked as materialized (
   select h.user_id from user_heads h join plan p on p.user_id = h.user_id and p.was = h.hash
   where not exists (
-    select 1 from unnest($8::uuid[], $9::uuid[]) as n(user_id, id)
-      join memories m on m.user_id = n.user_id and m.id = n.id where n.user_id = h.user_id)
+    select 1 from unnest($8::uuid[], $9::uuid[]) as n(user_id, id), lateral (
+      select 1 from memories m where m.user_id = n.user_id and m.id = n.id limit 1) as taken
+    where n.user_id = h.user_id)
   order by h.user_id for update of h
 ), heads as (
   update user_heads h set seq = p.seq, hash = p.hash, clock = p.clock, state_hash = p.state_hash, live = p.live
@@ -74,7 +75,10 @@ const statements = {
   heads: { name: 'append-heads', text: takeHeads + end },
   /** Conflicts are rare, and thirteen empty arrays cost more than a second statement text. */
   small: { name: 'append', text: small + end },
-  smallWithConflicts: { name: 'append-with-conflicts', text: `${small}, new_conflicts as (${upsertConflicts(37, ofLocked('c'))})${end}` },
+  smallWithConflicts: {
+    name: 'append-with-conflicts',
+    text: `${small}, new_conflicts as (${upsertConflicts(37, ofLocked('c'))})${end}`,
+  },
   memories: { name: 'append-memories', text: upsertMemories(1, '') },
   conflicts: { name: 'append-conflicts', text: upsertConflicts(1, '') },
 } as const satisfies Readonly<Record<string, Statement>>;
@@ -95,7 +99,10 @@ async function writeSmall(db: Queryable, plans: readonly GuardedPlan[]): Promise
   const params = [...headParams(plans), ...presumedParams(plans), ...eventParams(plans), ...columns(memoryRows(plans), 15)];
   const conflicts = conflictRows(plans);
   const statement = conflicts.length > 0 ? statements.smallWithConflicts : statements.small;
-  const rows = await db.query<{ user_id: UserId }>(statement, conflicts.length > 0 ? [...params, ...columns(conflicts, 13)] : params);
+  const rows = await db.query<{ user_id: UserId }>(
+    statement,
+    conflicts.length > 0 ? [...params, ...columns(conflicts, 13)] : params,
+  );
   return new Set(rows.map((row) => row.user_id));
 }
 
@@ -152,7 +159,10 @@ function eventParams(plans: readonly GuardedPlan[]): unknown[][] {
   ];
 }
 
-function memoryRows(plans: readonly GuardedPlan[], wanted: (plan: GuardedPlan, state: MemoryState) => boolean = () => true): unknown[][] {
+function memoryRows(
+  plans: readonly GuardedPlan[],
+  wanted: (plan: GuardedPlan, state: MemoryState) => boolean = () => true,
+): unknown[][] {
   return plans.flatMap((guarded) => {
     const states = [...guarded.plan.states.values()].filter((state) => wanted(guarded, state));
     return states.map((state) => stateToParams(guarded.plan.after, state, guarded.names));
@@ -205,7 +215,8 @@ function conflictRows(plans: readonly GuardedPlan[]): unknown[][] {
   );
 }
 
-const columns = (rows: readonly unknown[][], count: number): unknown[][] => Array.from({ length: count }, (_, column) => rows.map((row) => row[column]));
+const columns = (rows: readonly unknown[][], count: number): unknown[][] =>
+  Array.from({ length: count }, (_, column) => rows.map((row) => row[column]));
 
 function casts(from: number, types: readonly string[]): string {
   return types.map((type, index) => `$${from + index}::${type}[]`).join(', ');

@@ -4,8 +4,8 @@ import { payloadHash } from '../../core/hash-chain.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import { concatBytes } from '../../protocol/message-pack.ts';
 import { erasedPayload } from '../../protocol/wire-events.ts';
-import type { Queryable, Statement } from '../infra/database.ts';
 import { sha256 } from '../infra/bytes.ts';
+import type { Queryable, Statement } from '../infra/database.ts';
 import { bytesToMeta } from '../log/log-bytes.ts';
 import { type EventRecord, readWholeChain } from '../log/read-events.ts';
 

@@ -139,9 +139,14 @@ async function planOptimistically(deps: GroupCommitDeps, all: readonly UserGroup
 async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: OptimisticGroup): Promise<void> {
   const moved = [...unplanned];
   try {
-    const written = await writePlans(deps.db, planned.map(({ guarded }) => guarded));
+    const written = await writePlans(
+      deps.db,
+      planned.map(({ guarded }) => guarded),
+    );
     for (const { group, guarded } of planned) {
-      if (written.has(group.userId) || isSureWithoutWriting(guarded.plan)) settle(deps, group, guarded.plan);
+      // Replays of what was planned before and then could not be written are none: the run of heads must be unbroken.
+      const isFollowing = deps.cache.user(group.userId)?.head === guarded.plan.before;
+      if (written.has(group.userId) || (isFollowing && isSureWithoutWriting(guarded.plan))) settle(deps, group, guarded.plan);
       else moved.push(group);
     }
   } catch (error) {

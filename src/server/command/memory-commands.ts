@@ -75,7 +75,8 @@ export function createMemoryCommands({ db, append, newId }: MemoryCommandDeps): 
     return toOutcome(await append.submit({ kind: 'write', userId, actor: device, memoryId, ...request }));
   };
   return {
-    create(writer, id = newId(), fields) {
+    create(writer, given, fields) {
+      const id = given ?? newId();
       return write(writer, id, { decide: decideCreate(id, fields), expectNew: true });
     },
     update: (writer, id, fields, precondition) => write(writer, id, { decide: decideUpdate(fields, precondition) }),

@@ -46,7 +46,9 @@ export function decideDelete(precondition: Precondition): Decide {
   return (state) => {
     if (state === null) return refuse('unknown_memory');
     if (isDeleted(state)) return refuse('unchanged');
-    return matches(state, precondition) ? { write: { writes: [{ register: 'deleted', value: true }] } } : refuse('changed_meanwhile');
+    return matches(state, precondition)
+      ? { write: { writes: [{ register: 'deleted', value: true }] } }
+      : refuse('changed_meanwhile');
   };
 }
 
@@ -99,7 +101,8 @@ function onLive(precondition: Precondition, decide: (state: MemoryState) => Deci
   };
 }
 
-const matches = (state: MemoryState, precondition: Precondition): boolean => precondition === 'any' || precondition.includes(state.seq);
+const matches = (state: MemoryState, precondition: Precondition): boolean =>
+  precondition === 'any' || precondition.includes(state.seq);
 
 /** The write, unless the merge would reject it: a caller gets an error instead, and the log no event. */
 function acceptable(state: MemoryState | null, memoryId: MemoryId, change: Change): Decision {

@@ -7,7 +7,16 @@ import { clampHlc, compareHlc, type Hlc, tick } from '../../core/clock.ts';
 import type { ConflictRef, LogEvent } from '../../core/event.ts';
 import { conflictId, eventHash, payloadHash, saltBytes } from '../../core/hash-chain.ts';
 import { type ConflictId, type MemoryId, serverDeviceId } from '../../core/ids.ts';
-import { isDeleted, type MemoryState, type Merged, merge, type OpenConflict, type PlacedOp, type Rejected, type Resolution } from '../../core/merge.ts';
+import {
+  isDeleted,
+  type MemoryState,
+  type Merged,
+  merge,
+  type OpenConflict,
+  type PlacedOp,
+  type Rejected,
+  type Resolution,
+} from '../../core/merge.ts';
 import { moveRow } from '../../core/state-hash.ts';
 import type { VectorClock } from '../../core/vector-clock.ts';
 import { packEvent } from '../../protocol/wire-events.ts';
@@ -117,9 +126,20 @@ class UserDraft {
     request.ops.forEach((op, index) => {
       const counter = request.firstCounter + index;
       if (counter <= last) return;
-      this.#append({ device: request.device, actor: null, counter, base: op.base ?? request.base, hlc: op.hlc, memoryId: op.memoryId, change: op.change });
+      this.#append({
+        device: request.device,
+        actor: null,
+        counter,
+        base: op.base ?? request.base,
+        hlc: op.hlc,
+        memoryId: op.memoryId,
+        change: op.change,
+      });
     });
-    const replayed = request.firstCounter <= last && request.ops.length > 0 ? { first: request.firstCounter, last: Math.min(last, newest) } : null;
+    const replayed =
+      request.firstCounter <= last && request.ops.length > 0
+        ? { first: request.firstCounter, last: Math.min(last, newest) }
+        : null;
     return { kind: 'pushed', acked: Math.max(last, newest), head: this.#seq, replayed };
   }
 
@@ -127,7 +147,8 @@ class UserDraft {
     const state = this.#state(request.memoryId);
     const decision = request.decide(state);
     if ('refuse' in decision) {
-      const refusal = decision.detail === undefined ? { code: decision.refuse } : { code: decision.refuse, detail: decision.detail };
+      const refusal =
+        decision.detail === undefined ? { code: decision.refuse } : { code: decision.refuse, detail: decision.detail };
       return { kind: 'refused', state, event: null, refusal };
     }
     const { write, erase } = decision;
@@ -222,7 +243,8 @@ class UserDraft {
   }
 
   #seen(op: OpToAppend): void {
-    for (const replica of op.actor === null ? [op.device] : [op.device, op.actor]) this.#deviceByOrdinal.set(replica.ordinal, replica.id);
+    for (const replica of op.actor === null ? [op.device] : [op.device, op.actor])
+      this.#deviceByOrdinal.set(replica.ordinal, replica.id);
     this.#clock.set(op.device.ordinal, op.counter);
     this.#lastCounterByDevice.set(op.device.ordinal, op.counter);
   }
@@ -252,13 +274,45 @@ class UserDraft {
   }
 }
 
-function toEvent(op: OpToAppend, seq: number, hlc: Hlc, at: number, outcome: Merged | Rejected, conflicts: readonly ConflictRef[]): LogEvent {
+function toEvent(
+  op: OpToAppend,
+  seq: number,
+  hlc: Hlc,
+  at: number,
+  outcome: Merged | Rejected,
+  conflicts: readonly ConflictRef[],
+): LogEvent {
   const { counter, memoryId, change } = op;
   const device = op.device.id;
   if (outcome.outcome === 'rejected') {
-    return { seq, device, counter, hlc, at, memoryId, kind: 'reject', outcome: 'rejected', code: outcome.code, change: null, lost: [], conflicts };
+    return {
+      seq,
+      device,
+      counter,
+      hlc,
+      at,
+      memoryId,
+      kind: 'reject',
+      outcome: 'rejected',
+      code: outcome.code,
+      change: null,
+      lost: [],
+      conflicts,
+    };
   }
-  return { seq, device, counter, hlc, at, memoryId, kind: outcome.kind, outcome: outcome.outcome, change, lost: outcome.lost, conflicts };
+  return {
+    seq,
+    device,
+    counter,
+    hlc,
+    at,
+    memoryId,
+    kind: outcome.kind,
+    outcome: outcome.outcome,
+    change,
+    lost: outcome.lost,
+    conflicts,
+  };
 }
 
 const opsOf = (request: AppendRequest): number => (request.kind === 'push' ? request.ops.length : 1);

@@ -7,7 +7,11 @@ export function encodeCursor(list: string, position: readonly (string | number)[
 }
 
 /** @throws AppError invalid_request when the text is no cursor of this list. */
-export function decodeCursor<Position extends z.ZodType<readonly unknown[]>>(list: string, text: string, schema: Position): z.output<Position> {
+export function decodeCursor<Position extends z.ZodType<readonly unknown[]>>(
+  list: string,
+  text: string,
+  schema: Position,
+): z.output<Position> {
   const [name, ...position] = parse(text);
   const checked = schema.safeParse(position);
   if (name === list && checked.success) return checked.data;

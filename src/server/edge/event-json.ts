@@ -29,7 +29,12 @@ export type EventJson = z.input<typeof eventViewSchema>;
 
 export function eventViewToJson({ device, replica, base, vectorClock, rawHlc, hash, ...event }: EventView): EventJson {
   const raw = rawHlc === null ? {} : { rawHlc: hlcToString(rawHlc) };
-  const told = { device: namedDeviceToJson(device), replica: { id: replica.id }, base, vectorClock: Object.fromEntries(vectorClock) };
+  const told = {
+    device: namedDeviceToJson(device),
+    replica: { id: replica.id },
+    base,
+    vectorClock: Object.fromEntries(vectorClock),
+  };
   return { ...eventToJson({ ...event, device: device.id }), ...told, ...raw, memoryId: event.memoryId, hash };
 }
 

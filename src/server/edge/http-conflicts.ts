@@ -96,7 +96,14 @@ function registerResolve(app: FastifyInstance, { db, memories, accesses }: Memor
   );
 }
 
-function conflictToJson({ winner, loser, at, resolution, resolvedSeq, ...conflict }: ConflictView): z.input<typeof conflictSchema> {
+function conflictToJson({
+  winner,
+  loser,
+  at,
+  resolution,
+  resolvedSeq,
+  ...conflict
+}: ConflictView): z.input<typeof conflictSchema> {
   return {
     ...conflict,
     winner: sideToJson(winner),

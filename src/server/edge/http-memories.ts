@@ -116,7 +116,9 @@ function registerList(app: FastifyInstance, { db, accesses }: MemoryRouteDeps): 
     async ({ principal: { userId }, query: { order, limit: size, cursor, ...filter } }) => {
       const after = cursor === undefined ? null : toPosition(decodeCursor(`memories:${order}`, cursor, position));
       const page = await listMemories(db, { userId, filter, order, after, limit: size });
-      const memories = page.memories.map(({ memory, accessCount }) => memoryToJson(memory, accessCount + pending(userId, memory.id)));
+      const memories = page.memories.map(({ memory, accessCount }) =>
+        memoryToJson(memory, accessCount + pending(userId, memory.id)),
+      );
       const nextCursor = page.next === null ? null : encodeCursor(`memories:${order}`, [page.next.key, page.next.id]);
       return { status: 200, body: { memories, nextCursor } };
     },

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Written } from '../command/memory-commands.ts';
 import { readAccessCount } from '../read/memory-view.ts';
-import { memoryParams, type MemoryRouteDeps } from './http-memories.ts';
+import { type MemoryRouteDeps, memoryParams } from './http-memories.ts';
 import { parseIfMatch, toEntityTag } from './if-match.ts';
 import { jsonPatchMediaType } from './json-body.ts';
 import { memorySchema, memoryToJson, memoryUpdateSchema, toUpdatedFields } from './memory-json.ts';
@@ -38,7 +38,11 @@ function registerPut(app: FastifyInstance, deps: MemoryRouteDeps): void {
     },
     async ({ principal, params, body, request }) => {
       const precondition = parseIfMatch(request.headers['if-match']);
-      return answer(deps, principal.userId, unwrap(await deps.memories.update(principal, params.id, toUpdatedFields(body), precondition)));
+      return answer(
+        deps,
+        principal.userId,
+        unwrap(await deps.memories.update(principal, params.id, toUpdatedFields(body), precondition)),
+      );
     },
   );
 }
@@ -58,7 +62,11 @@ function registerPatch(app: FastifyInstance, deps: MemoryRouteDeps): void {
     },
     async ({ principal, params, body, request }) => {
       const precondition = parseIfMatch(request.headers['if-match']);
-      return answer(deps, principal.userId, unwrap(await deps.memories.patch(principal, params.id, toOperations(body), precondition)));
+      return answer(
+        deps,
+        principal.userId,
+        unwrap(await deps.memories.patch(principal, params.id, toOperations(body), precondition)),
+      );
     },
   );
 }
@@ -95,7 +103,8 @@ function registerRestore(app: FastifyInstance, deps: MemoryRouteDeps): void {
       answers: { 200: memorySchema },
       errors: ['unknown_memory', 'erased_memory', 'unknown_seq', 'too_many_tags'],
     },
-    async ({ principal, params, body }) => answer(deps, principal.userId, unwrap(await deps.memories.restore(principal, params.id, body.seq))),
+    async ({ principal, params, body }) =>
+      answer(deps, principal.userId, unwrap(await deps.memories.restore(principal, params.id, body.seq))),
   );
 }
 
@@ -104,6 +113,10 @@ async function answer(deps: MemoryRouteDeps, userId: UserId, { memory }: Written
   return { status: 200, headers: { etag: toEntityTag(memory.seq) }, body: memoryToJson(memory, count) } as const;
 }
 
-export async function readCount({ db, accesses }: Omit<MemoryRouteDeps, 'memories'>, userId: UserId, id: MemoryId): Promise<number> {
+export async function readCount(
+  { db, accesses }: Omit<MemoryRouteDeps, 'memories'>,
+  userId: UserId,
+  id: MemoryId,
+): Promise<number> {
   return (await readAccessCount(db, userId, id)) + accesses.pending(userId, id);
 }

@@ -12,7 +12,14 @@ import { MalformedValue } from '../../protocol/packed-values.ts';
 import type { Access } from '../access/access.ts';
 import type { PushOps } from '../command/push-ops.ts';
 import type { Queryable } from '../infra/database.ts';
-import { type DeltaAnswer, readChanges, readUpdatedBytes, readUpdatedEvents, type SyncCursor, type SyncPosition } from '../read/read-changes.ts';
+import {
+  type DeltaAnswer,
+  readChanges,
+  readUpdatedBytes,
+  readUpdatedEvents,
+  type SyncCursor,
+  type SyncPosition,
+} from '../read/read-changes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { memorySchema, memoryToJson } from './memory-json.ts';
 import { cursorText, limit } from './query-values.ts';
@@ -51,7 +58,8 @@ function registerUpdates(app: FastifyInstance, { db }: SyncRouteDeps): void {
     {
       method: 'GET',
       url: '/memories/sync/updates',
-      summary: 'What changed after a cursor: memories as they stand, or form=events; Accept: application/msgpack for a DELTA frame',
+      summary:
+        'What changed after a cursor: memories as they stand, or form=events; Accept: application/msgpack for a DELTA frame',
       tag,
       auth: true,
       query: z.strictObject({
@@ -123,7 +131,13 @@ const positionToJson = ({ cursor, head, done }: SyncPosition) => ({ cursor: curs
 
 type Change = Parameters<typeof memoryToJson>;
 
-function changeToJson({ memory, accessCount }: { readonly memory: Change[0]; readonly accessCount: number }): z.input<typeof changeSchema> {
+function changeToJson({
+  memory,
+  accessCount,
+}: {
+  readonly memory: Change[0];
+  readonly accessCount: number;
+}): z.input<typeof changeSchema> {
   const { id, seq, deleted } = memory;
   return deleted ? { id, seq, deleted } : { id, seq, deleted, memory: memoryToJson(memory, accessCount) };
 }

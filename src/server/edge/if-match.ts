@@ -10,7 +10,8 @@ export function parseIfMatch(header: string | undefined): Precondition {
   return header.split(',').map((tag) => {
     // Any entity tag is well-formed; one that is no seq matches nothing.
     const opaque = /^\s*(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*$/.exec(tag)?.[1];
-    if (opaque === undefined) throw new AppError('invalid_request', undefined, [{ path: 'If-Match', message: 'must be "<seq>" or *' }]);
+    if (opaque === undefined)
+      throw new AppError('invalid_request', undefined, [{ path: 'If-Match', message: 'must be "<seq>" or *' }]);
     return /^\d+$/.test(opaque) ? Number(opaque) : -1;
   });
 }

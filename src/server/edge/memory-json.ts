@@ -62,7 +62,19 @@ export type MemoryJson = z.input<typeof memorySchema>;
 export function memoryToJson(memory: Memory, accessCount: number): MemoryJson {
   const { id, content, type, scope, confidence, source, createdAt, updatedAt, seq, deleted } = memory;
   const times = { createdAt: new Date(createdAt).toISOString(), updatedAt: new Date(updatedAt).toISOString() };
-  const json = { id, content, type, scope, confidence, tags: [...memory.tags], source, ...times, accessCount, seq, embedded: false };
+  const json = {
+    id,
+    content,
+    type,
+    scope,
+    confidence,
+    tags: [...memory.tags],
+    source,
+    ...times,
+    accessCount,
+    seq,
+    embedded: false,
+  };
   return deleted ? { ...json, deleted } : json;
 }
 

@@ -1,10 +1,18 @@
 /** One socket: carries out what the session decides, and feeds what comes of it back. All rules are in sync/server-session. */
 import type { WebSocket } from 'ws';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
-import { helloFlags, type Hello, type Push } from '../../protocol/frames.ts';
+import { type Hello, helloFlags, type Push } from '../../protocol/frames.ts';
 import { wireLimits } from '../../protocol/limits.ts';
 import { MalformedValue } from '../../protocol/packed-values.ts';
-import { type Effect, type Input, openSession, type PushAnswer, type SessionLimits, type SessionState, step } from '../../sync/server-session.ts';
+import {
+  type Effect,
+  type Input,
+  openSession,
+  type PushAnswer,
+  type SessionLimits,
+  type SessionState,
+  step,
+} from '../../sync/server-session.ts';
 import type { Access, Principal } from '../access/access.ts';
 import type { Replica } from '../command/append-request.ts';
 import type { GroupCommit } from '../command/group-commit.ts';
@@ -291,7 +299,11 @@ export class SyncConnection {
 
   /** A device that does not read what it is sent is not read either: every frame of it may be owed an answer. */
   #throttle(): void {
-    const isBusy = this.#pending >= maxPending || this.#pendingOps >= maxPendingOps || this.#waiting.length >= maxPending || this.#state.congested;
+    const isBusy =
+      this.#pending >= maxPending ||
+      this.#pendingOps >= maxPendingOps ||
+      this.#waiting.length >= maxPending ||
+      this.#state.congested;
     if (isBusy) this.#socket.pause();
     else this.#socket.resume();
   }

@@ -1,7 +1,7 @@
 /** Frames of one socket in its own form: MessagePack or JSON, deflated where the client takes it. */
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
-import { packDelta, packDeflated, packServerFrame, unpackClientFrame, unpackServerFrame } from '../../protocol/binary-codec.ts';
+import { packDeflated, packDelta, packServerFrame, unpackClientFrame, unpackServerFrame } from '../../protocol/binary-codec.ts';
 import type { ClientFrame, Delta, DeltaHeader, ServerFrame } from '../../protocol/frames.ts';
 import { parseClientFrame, serverFrameToJson } from '../../protocol/json-codec.ts';
 import { wireLimits } from '../../protocol/limits.ts';

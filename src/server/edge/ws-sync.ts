@@ -2,7 +2,7 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
-import { type ConnectionDeps, sessionLimits, SyncConnection } from './ws-connection.ts';
+import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 
 export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'access'> {
   readonly access: Access;
@@ -26,7 +26,8 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     for (const connection of connections) connection.tick();
   }, tickEveryMs).unref();
   const stopListening = deps.access.endedSessions.listen((ended) => {
-    for (const connection of connections) if (isOf(connection, ended)) connection.end(ended.deviceId === undefined ? 'unauthorized' : 'device_revoked');
+    for (const connection of connections)
+      if (isOf(connection, ended)) connection.end(ended.deviceId === undefined ? 'unauthorized' : 'device_revoked');
   });
   app.addHook('preClose', async () => {
     clearInterval(ticking);

@@ -26,6 +26,12 @@ const answerGraceMs = 5_000;
 const longestTimerMs = 2 ** 31 - 1;
 const idleInTransactionTimeoutMs = 60_000;
 
+/**
+ * Every table is read by its key, user_id first. A plan that was cached while a table was small may scan the whole of it and
+ * then does so until the next analyze: appends to a new database went from 0.9 to 2.5 ms within 6,000 rows.
+ */
+const sessionOptions = '-c enable_seqscan=off -c plan_cache_mode=force_generic_plan';
+
 const textOf = (text: string): string => text;
 const types: pg.CustomTypesConfig = { getTypeParser: (oid: number) => valueParserByOid.get(oid) ?? textOf };
 
@@ -60,6 +66,7 @@ function createPool(options: PostgresOptions, timeoutMs: number): pg.Pool {
     query_timeout: answerTimeoutMs(timeoutMs),
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     application_name: options.applicationName ?? 'aibrain',
+    options: sessionOptions,
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     types,

@@ -46,7 +46,13 @@ export function metaToBytes(meta: Omit<EventMeta, 'clock'> & { readonly clock: F
 }
 
 export function bytesToMeta(bytes: Uint8Array): EventMeta {
-  const [payloadAt, base, actor, clock, raw] = unpack(bytes) as [number, number, number | null, number[], [number, number] | null];
+  const [payloadAt, base, actor, clock, raw] = unpack(bytes) as [
+    number,
+    number,
+    number | null,
+    number[],
+    [number, number] | null,
+  ];
   const rawHlc = raw === null ? null : { ms: raw[0], count: raw[1] };
   return { payloadAt, base, actor, clock: unflattenClock(clock), rawHlc };
 }

@@ -22,7 +22,20 @@ export interface EventRecord {
   readonly hash: Buffer;
 }
 
-const columns = ['seq', 'device', 'counter', 'memory_id', 'at_ms', 'kind', 'prev_seq', 'wire', 'meta', 'salt', 'payload_hash', 'hash'];
+const columns = [
+  'seq',
+  'device',
+  'counter',
+  'memory_id',
+  'at_ms',
+  'kind',
+  'prev_seq',
+  'wire',
+  'meta',
+  'salt',
+  'payload_hash',
+  'hash',
+];
 const list = (alias: string): string => columns.map((column) => `${alias}.${column}`).join(', ');
 
 /** @throws MalformedValue, RangeError when the stored bytes are no event, or name an unknown device. */
@@ -37,7 +50,12 @@ const rangeStatement: Statement = {
 };
 
 /** The whole log up to `upTo`, a page at a time. */
-export async function* readLog(db: Queryable, userId: UserId, upTo: number, pageEvents = 1_000): AsyncGenerator<readonly EventRecord[]> {
+export async function* readLog(
+  db: Queryable,
+  userId: UserId,
+  upTo: number,
+  pageEvents = 1_000,
+): AsyncGenerator<readonly EventRecord[]> {
   for (let after = 0; after < upTo; ) {
     const page = await db.query<EventRecord>(rangeStatement, [userId, after, upTo, pageEvents]);
     if (page.length === 0) return;

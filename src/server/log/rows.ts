@@ -1,6 +1,7 @@
 /** Events as rows of `events`. */
-import type { EventKind } from '../../core/merge.ts';
+
 import type { MemoryId } from '../../core/ids.ts';
+import type { EventKind } from '../../core/merge.ts';
 
 export interface EventRow {
   readonly seq: number;

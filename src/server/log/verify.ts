@@ -4,15 +4,15 @@
  * not change, and erasure keeps the chain valid.
  */
 import { eventKinds, type LogEvent } from '../../core/event.ts';
-import { eventHash, genesisHash, payloadHash } from '../../core/hash-chain.ts';
+import { eventHash, genesisHash } from '../../core/hash-chain.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import { emptyStateHash, moveRow, type StateHash, stateHashToString } from '../../core/state-hash.ts';
-import { MalformedValue } from '../../protocol/packed-values.ts';
-import type { Queryable, Statement } from '../infra/database.ts';
 import { sha256 } from '../infra/bytes.ts';
+import type { Queryable, Statement } from '../infra/database.ts';
 import { type Head, readHead } from './head.ts';
-import { bytesToMeta, clockToBytes, hashedHeader } from './log-bytes.ts';
-import { type EventRecord, readLog, recordToEvent } from './read-events.ts';
+import { clockToBytes, hashedHeader } from './log-bytes.ts';
+import { type EventRecord, readLog } from './read-events.ts';
+import { takeApart } from './stored-event.ts';
 
 export interface LogVerdict {
   readonly verified: boolean;
@@ -29,7 +29,11 @@ export interface LogVerdict {
 }
 
 /** Null for a user that does not exist. @param onProgress events checked so far, once a page. */
-export async function verifyLog(db: Queryable, userId: UserId, onProgress: (events: number) => void = () => {}): Promise<LogVerdict | null> {
+export async function verifyLog(
+  db: Queryable,
+  userId: UserId,
+  onProgress: (events: number) => void = () => {},
+): Promise<LogVerdict | null> {
   const head = await readHead(db, userId);
   if (head === null) return null;
   const run = new Run(head);
@@ -72,12 +76,10 @@ class Run {
   /** What is wrong with the event, or null; then it is taken in. */
   check(record: EventRecord): string | null {
     if (record.seq !== this.nextSeq) return 'the event is missing';
-    const decoded = decode(record, this.#head);
-    if (typeof decoded === 'string') return decoded;
-    const { event, prefix, payload } = decoded;
-    const ofPayload = hashOfPayload(record, payload);
-    if (typeof ofPayload === 'string') return ofPayload;
-    const hash = eventHash(sha256, this.#hash, hashedHeader(record.seq, prefix, record.meta), ofPayload);
+    const parts = takeApart(record, this.#head.deviceByOrdinal);
+    if (!parts.ok) return parts.error;
+    const { event, prefix } = parts.value;
+    const hash = eventHash(sha256, this.#hash, hashedHeader(record.seq, prefix, record.meta), parts.value.payloadHash);
     if (!record.hash.equals(hash)) return 'the hash does not follow from the event and the one before it';
     const wrong = this.#compareColumns(record, event);
     if (wrong !== null) return `the column ${wrong} is not what the event says`;
@@ -89,7 +91,8 @@ class Run {
     const { hash, clock, stateHash, live } = this.#head;
     if (!Buffer.from(hash).equals(this.#hash)) return 'the head has another hash than the newest event';
     if (!Buffer.from(clockToBytes(clock)).equals(clockToBytes(this.#clock))) return 'the head has another clock than the log';
-    if (stateHashToString(stateHash) !== stateHashToString(this.#stateHash)) return 'the head has another state hash than the log';
+    if (stateHashToString(stateHash) !== stateHashToString(this.#stateHash))
+      return 'the head has another state hash than the log';
     // Whether a memory was live before it was erased, while this ran, its blank events do not tell.
     if (this.blankSeqById.size > 0) return null;
     return live === this.#live.size ? null : 'the head counts other live memories than the log';
@@ -123,32 +126,9 @@ class Run {
 function isLiveAfter({ kind, change, lost }: LogEvent, before: boolean): boolean {
   if (kind === 'erase' || kind === 'delete') return false;
   if (kind === 'restore') return lost.includes('deleted') ? before : true;
-  if (kind === 'create') return change !== null && !change.writes.some(({ register, value }) => register === 'deleted' && value === true);
+  if (kind === 'create')
+    return change !== null && !change.writes.some(({ register, value }) => register === 'deleted' && value === true);
   return before;
-}
-
-interface Decoded {
-  readonly event: LogEvent;
-  readonly prefix: Uint8Array;
-  readonly payload: Uint8Array;
-}
-
-/** The stored bytes may be anything once somebody has tampered with them. */
-function decode(record: EventRecord, head: Head): Decoded | string {
-  try {
-    const { payloadAt } = bytesToMeta(record.meta);
-    const event = recordToEvent(record, head.deviceByOrdinal);
-    return { event, prefix: record.wire.subarray(0, payloadAt), payload: record.wire.subarray(payloadAt) };
-  } catch (error) {
-    // msgpackr throws plain errors of several kinds for bytes that are no MessagePack.
-    return error instanceof MalformedValue || error instanceof Error ? 'the bytes are no event' : rethrow(error);
-  }
-}
-
-function hashOfPayload({ salt, payload_hash: kept }: EventRecord, payload: Uint8Array): Uint8Array | string {
-  if (salt !== null) return kept === null ? payloadHash(sha256, salt, payload) : 'a payload hash stands beside its salt';
-  if (kept === null) return 'salt and payload hash are both gone';
-  return payload.every((byte) => byte === 0xc0) ? kept : 'an erased payload is not blank';
 }
 
 const erasedSinceStatement: Statement = {
@@ -158,14 +138,14 @@ const erasedSinceStatement: Statement = {
 };
 
 /** Memories that were erased while this ran have their erasing event above the head that it began with. */
-async function findBlankedWithoutErasure(db: Queryable, head: Head, seqById: ReadonlyMap<MemoryId, number>): Promise<number | null> {
+async function findBlankedWithoutErasure(
+  db: Queryable,
+  head: Head,
+  seqById: ReadonlyMap<MemoryId, number>,
+): Promise<number | null> {
   if (seqById.size === 0) return null;
   const params = [head.userId, head.seq, eventKinds.indexOf('erase'), [...seqById.keys()]];
   const erased = new Set((await db.query<{ memory_id: MemoryId }>(erasedSinceStatement, params)).map((row) => row.memory_id));
   const seqs = [...seqById].filter(([id]) => !erased.has(id)).map(([, seq]) => seq);
   return seqs.length === 0 ? null : Math.min(...seqs);
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }

@@ -17,7 +17,12 @@ const newestStatement: Statement = {
   text: 'select seq, erased from memories where user_id = $1::uuid and id = $2::uuid',
 };
 
-export async function readStateAt(db: Queryable, userId: UserId, id: MemoryId, moment: Moment): Promise<Result<MemoryState, NoSuchState>> {
+export async function readStateAt(
+  db: Queryable,
+  userId: UserId,
+  id: MemoryId,
+  moment: Moment,
+): Promise<Result<MemoryState, NoSuchState>> {
   const [newest] = await db.query<{ seq: number; erased: boolean }>(newestStatement, [userId, id]);
   if (newest === undefined) return err('unknown_memory');
   if (newest.erased) return err('erased_memory');

@@ -137,7 +137,14 @@ export async function readStates(
   return rows.map((row) => {
     const names = namesOf(row.user_id);
     const own = conflicts.filter((conflict) => conflict.user_id === row.user_id && conflict.memory_id === row.id);
-    return { userId: row.user_id, state: rowToState(row, own.map((conflict) => toOpenConflict(conflict, names)), names) };
+    return {
+      userId: row.user_id,
+      state: rowToState(
+        row,
+        own.map((conflict) => toOpenConflict(conflict, names)),
+        names,
+      ),
+    };
   });
 }
 

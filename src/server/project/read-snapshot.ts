@@ -11,7 +11,12 @@ const readSnapshotStatement: Statement = {
 };
 
 /** @param after the last id of the page before, null for the first page. */
-export async function readSnapshot(db: Queryable, userId: UserId, after: MemoryId | null, limit: number): Promise<readonly Memory[]> {
+export async function readSnapshot(
+  db: Queryable,
+  userId: UserId,
+  after: MemoryId | null,
+  limit: number,
+): Promise<readonly Memory[]> {
   const rows = await db.query<MemoryRow>(readSnapshotStatement, [userId, after, limit]);
   return rows.map(rowToMemory);
 }

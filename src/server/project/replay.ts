@@ -5,9 +5,9 @@
 import type { LogEvent } from '../../core/event.ts';
 import { conflictId } from '../../core/hash-chain.ts';
 import type { ConflictId, MemoryId } from '../../core/ids.ts';
-import { type Merged, type MemoryState, merge, type OpenConflict, type PlacedOp, type Resolution } from '../../core/merge.ts';
-import type { Queryable } from '../infra/database.ts';
+import { type MemoryState, type Merged, merge, type OpenConflict, type PlacedOp, type Resolution } from '../../core/merge.ts';
 import { sha256 } from '../infra/bytes.ts';
+import type { Queryable } from '../infra/database.ts';
 import type { Head } from '../log/head.ts';
 import { bytesToMeta } from '../log/log-bytes.ts';
 import { readLog, recordToEvent } from '../log/read-events.ts';

@@ -1,9 +1,10 @@
 /** The projections of one user as a replay finds them, in temporary tables beside the live ones, compared by the database. */
-import { fieldsOf, type MemoryState } from '../../core/merge.ts';
+
 import type { UserId } from '../../core/ids.ts';
 import type { Transaction } from '../infra/database.ts';
-import { type DeviceNames, stampsToBytes } from './memory-rows.ts';
-import type { Replayed, ReplayedConflict } from './replay.ts';
+import type { DeviceNames } from './memory-rows.ts';
+import type { Replayed } from './replay.ts';
+import { toConflictRecord, toMemoryRecord } from './shadow-records.ts';
 
 /** Temporary: nothing to clean up after a crash, and two rebuilds at once do not meet. */
 const createShadows = `
@@ -29,10 +30,38 @@ const insertConflicts = `insert into conflicts_shadow (user_id, id, memory_id, r
 export type ProjectionTable = 'memories' | 'conflicts';
 
 const columnsByTable: Readonly<Record<ProjectionTable, readonly string[]>> = {
-  memories: ['user_id', 'id', 'seq', 'deleted', 'erased', 'open_conflicts', 'confidence', 'created_ms', 'updated_ms', 'type',
-    'scope', 'content', 'tags', 'source', 'stamps'],
-  conflicts: ['user_id', 'id', 'memory_id', 'register', 'winner_seq', 'loser_seq', 'winner_device', 'loser_device',
-    'winner_value', 'loser_value', 'at_ms', 'resolution', 'resolved_seq'],
+  memories: [
+    'user_id',
+    'id',
+    'seq',
+    'deleted',
+    'erased',
+    'open_conflicts',
+    'confidence',
+    'created_ms',
+    'updated_ms',
+    'type',
+    'scope',
+    'content',
+    'tags',
+    'source',
+    'stamps',
+  ],
+  conflicts: [
+    'user_id',
+    'id',
+    'memory_id',
+    'register',
+    'winner_seq',
+    'loser_seq',
+    'winner_device',
+    'loser_device',
+    'winner_value',
+    'loser_value',
+    'at_ms',
+    'resolution',
+    'resolved_seq',
+  ],
 };
 
 /** `*<>` compares the stored images of two rows: their bytes, not what their types call equal. */
@@ -89,35 +118,13 @@ interface DifferingRows {
   readonly expected: Readonly<Record<string, unknown>> | null;
 }
 
-function firstColumn(columns: readonly string[], { found, expected }: DifferingRows): Pick<RowDifference, 'column' | 'expected' | 'found'> {
+function firstColumn(
+  columns: readonly string[],
+  { found, expected }: DifferingRows,
+): Pick<RowDifference, 'column' | 'expected' | 'found'> {
   if (found === null || expected === null) return { column: '*', expected, found };
   const column = columns.find((name) => JSON.stringify(found[name]) !== JSON.stringify(expected[name])) ?? '*';
   return { column, expected: expected[column], found: found[column] };
-}
-
-function toMemoryRecord(state: MemoryState, names: DeviceNames): unknown {
-  const { id, seq, erased, createdAt, updatedAt, conflicts, cells } = state;
-  const stamps = Buffer.from(stampsToBytes(cells, names)).toString('hex');
-  const times = { created_ms: createdAt, updated_ms: updatedAt };
-  return { ...fieldsOf(state), ...times, id, seq, erased, open_conflicts: conflicts.length, stamps };
-}
-
-function toConflictRecord(conflict: ReplayedConflict, names: DeviceNames): unknown {
-  return {
-    id: conflict.id,
-    memory_id: conflict.memoryId,
-    register: conflict.register,
-    winner_seq: conflict.winnerSeq,
-    loser_seq: conflict.loserSeq,
-    winner_device: names.ordinalOf(conflict.winnerDevice),
-    loser_device: names.ordinalOf(conflict.loserDevice),
-    // As text: a JSON null is a value here, and a record set would make SQL's null of it.
-    winner_value: JSON.stringify(conflict.winnerValue),
-    loser_value: JSON.stringify(conflict.loserValue),
-    at_ms: conflict.at,
-    resolution: conflict.resolution,
-    resolved_seq: conflict.resolvedSeq,
-  };
 }
 
 function* batches<T>(items: readonly T[]): Generator<readonly T[]> {

@@ -60,7 +60,10 @@ export async function readAudit(db: Queryable, request: AuditRequest): Promise<A
   }
   const last = found.length === limit ? (found.at(-1)?.seq ?? 0) : order === 'asc' ? range.high : range.low;
   const end = order === 'asc' ? range.end.high : range.end.low;
-  return { events: found.map((record) => recordToView(record, devices)), next: last === end || range.low > range.high ? null : last };
+  return {
+    events: found.map((record) => recordToView(record, devices)),
+    next: last === end || range.low > range.high ? null : last,
+  };
 }
 
 interface Range {

@@ -90,7 +90,10 @@ export async function readUpdatedBytes(db: Queryable, request: UpdatesRequest): 
   return ok({ delta, cursor: { epoch, seq: to }, head, done: to === head });
 }
 
-async function findStart(db: Queryable, { userId, cursor }: UpdatesRequest): Promise<Result<{ head: Head; from: number }, CursorRefusal>> {
+async function findStart(
+  db: Queryable,
+  { userId, cursor }: UpdatesRequest,
+): Promise<Result<{ head: Head; from: number }, CursorRefusal>> {
   const head = await readHead(db, userId);
   if (head === null) return err('unauthorized');
   if (cursor === null) return ok({ head, from: 0 });

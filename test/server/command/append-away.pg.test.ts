@@ -32,7 +32,8 @@ describe('append on PostgreSQL, whose connections end', () => {
       acts = act();
       for (const waiting of acts) waiting.catch(() => undefined);
       for (let isWaiting = false; !isWaiting; ) {
-        const [row] = await tx.query<{ waiting: number }>(
+        // Outside of the transaction, in which what it saw first would stay.
+        const [row] = await admin.query<{ waiting: number }>(
           `select count(*)::int as waiting from pg_stat_activity where application_name = $1::text and wait_event_type = 'Lock'`,
           [name],
         );

@@ -1,393 +1,186 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AppError } from '../../../src/core/errors.ts';
-import type { MemoryId } from '../../../src/core/ids.ts';
-import type { RegisterValue, Write } from '../../../src/core/register.ts';
-import type { AppendResult, WriteRequest } from '../../../src/server/command/append-request.ts';
-import { defaultGroupLimits } from '../../../src/server/command/group-commit.ts';
-import type { Database } from '../../../src/server/infra/database.ts';
-import { readHead } from '../../../src/server/log/head.ts';
+/** The one write path on a real database: several append instances on it are several nodes. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { UserId } from '../../../src/core/ids.ts';
+import { compareClocks } from '../../../src/core/vector-clock.ts';
 import { bytesToMeta } from '../../../src/server/log/log-bytes.ts';
-import { type EventRecord, readLog } from '../../../src/server/log/read-events.ts';
+import { readDelta } from '../../../src/server/log/read-delta.ts';
 import { verifyLog } from '../../../src/server/log/verify.ts';
-import { type AppendNode, createAppendNode, createDatabaseUser, creation, type DatabaseUser, newMemoryId, op, push, setting } from '../../support/append.ts';
-import { describeOnEachEngine, type OpenTestDatabase, type TestDatabase } from '../../support/databases.ts';
+import { packDelta, unpackServerFrame } from '../../../src/protocol/binary-codec.ts';
+import { createAppendNode, createDatabaseUser, creation, newMemoryId, op, push, setting } from '../../support/append.ts';
+import { describeOnEachEngine, type TestDatabase } from '../../support/databases.ts';
+
+interface DotRow {
+  seq: number;
+  device: number;
+  counter: number;
+  meta: Buffer;
+}
 
 describeOnEachEngine('append', (open) => {
-  const at = useDatabase(open);
-  concurrency(at);
-  idempotency(at);
-  projections(at);
-  failures(at);
-});
-
-type Place = () => Database;
-
-function useDatabase(open: OpenTestDatabase): Place {
-  let place: TestDatabase | undefined;
+  let database: TestDatabase;
   beforeAll(async () => {
-    place = await open();
+    database = await open();
   });
-  afterAll(() => place?.[Symbol.asyncDispose]());
-  return () => {
-    if (place === undefined) throw new Error('the database is open inside of tests');
-    return place.db;
-  };
-}
+  afterAll(async () => database[Symbol.asyncDispose]());
 
-async function eventsOf(db: Database, { userId }: DatabaseUser): Promise<readonly EventRecord[]> {
-  const events: EventRecord[] = [];
-  for await (const page of readLog(db, userId, Number.MAX_SAFE_INTEGER)) events.push(...page);
-  return events;
-}
+  const dotsOf = (userId: UserId) =>
+    database.db.query<DotRow>('select seq, device, counter, meta from events where user_id = $1 order by seq', [userId]);
+  const rowsOf = (table: 'events' | 'memories', userId: UserId) =>
+    database.db.query<Record<string, unknown>>(`select * from ${table} where user_id = $1 order by 2`, [userId]);
 
-async function rowsOf<Row>(db: Database, table: 'events' | 'memories' | 'conflicts', user: DatabaseUser, order: string): Promise<readonly Row[]> {
-  return await db.query<Row>(`select * from ${table} where user_id = $1::uuid order by ${order}`, [user.userId]);
-}
-
-const accepted = (result: AppendResult) => {
-  if (result.kind !== 'pushed') throw new Error(JSON.stringify(result));
-  return result;
-};
-
-function concurrency(at: Place): void {
-  describe('many at once', () => {
-    it('[LOG-1] [LOG-5] several nodes and devices: no gap, commit order, clocks as counted from the log, a valid chain', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 6);
-      const nodes = Array.from({ length: 3 }, () => createAppendNode(db));
-      const shared = Array.from({ length: 5 }, newMemoryId);
-      const write = async (device: number): Promise<void> => {
-        let base = 0;
-        for (let round = 0, counter = 1; round < 12; round++) {
-          const count = 1 + ((round * device) % 4);
-          const ops = Array.from({ length: count }, (_, i) => op(shared[(round + i) % 5] as MemoryId, creation(`${device}/${counter + i}`)));
-          const node = nodes[(device + round) % nodes.length] as AppendNode;
-          const { acked, head } = accepted(await node.submit(push(user, device, counter, base, ops)));
-          expect(acked).toBe(counter + count - 1);
-          counter += count;
-          // Devices lie behind by different amounts, as they do when they read with pauses.
-          if (round % device === 0) base = head;
-        }
-      };
-      await Promise.all(user.devices.map((device) => write(device.ordinal)));
-
-      const events = await eventsOf(db, user);
-      expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1));
-      const clocks = events.map((event, index) => {
-        const { base } = bytesToMeta(event.meta);
-        expect(base).toBeLessThanOrEqual(index);
-        const clock = new Map<number, number>();
-        for (const { device, counter } of events.slice(0, base)) clock.set(device, counter);
-        return new Map([...clock.set(event.device, event.counter)].sort((a, b) => a[0] - b[0]));
-      });
-      expect(events.map((event) => bytesToMeta(event.meta).clock)).toEqual(clocks);
-      expect(await verifyLog(db, user.userId)).toMatchObject({ verified: true, events: events.length });
-      const pieces = nodes.flatMap((node) => node.committed).sort((a, b) => a.after.seq - b.after.seq);
-      expect(pieces.map((plan) => plan.before.seq)).toEqual([0, ...pieces.slice(0, -1).map((plan) => plan.after.seq)]);
-      expect(pieces.at(-1)?.after.seq).toBe(events.length);
-    });
-
-    it('[LOG-1] a node announces what it committed in the order of the log, before the answer', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const node = createAppendNode(db);
-      const answers = Array.from({ length: 50 }, async (_, i) => {
-        const { acked, head } = accepted(await node.submit(push(user, 1, i + 1, 0, [op(newMemoryId(), creation(`${i}`))])));
-        expect(node.committed.at(-1)?.after.seq).toBeGreaterThanOrEqual(head);
-        return acked;
-      });
-      expect(await Promise.all(answers)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
-    });
-
-    it('[LOG-2] the same op sent twice at the same moment through two nodes is one event', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const nodes = [createAppendNode(db), createAppendNode(db)];
-      for (let counter = 1; counter <= 20; counter++) {
-        const request = push(user, 1, counter, counter - 1, [op(newMemoryId(), creation(`${counter}`))]);
-        const results = await Promise.all([...nodes, ...nodes].map((node) => node.submit(request)));
-        expect(results.map((result) => accepted(result).acked)).toEqual([counter, counter, counter, counter]);
-        expect(results.filter((result) => accepted(result).replayed === null)).toHaveLength(1);
+  it('[LOG-1] concurrent writers on several nodes leave no gap, and every head is the next event’s', async () => {
+    const user = await createDatabaseUser(database.db, 4);
+    const nodes = [1, 2, 3].map(() => createAppendNode(database.db));
+    const id = newMemoryId();
+    await nodes[0]?.submit(push(user, 1, 1, 0, [op(id, creation('start'))]));
+    const write = async (device: number): Promise<void> => {
+      for (let i = 0; i < 25; i++) {
+        const counter = device === 1 ? i + 2 : i + 1;
+        const ops = [op(i % 3 === 0 ? id : newMemoryId(), creation(`${device} ${i}`))];
+        await nodes[(device + i) % nodes.length]?.submit(push(user, device, counter, 1, ops));
       }
-      expect((await readHead(db, user.userId))?.seq).toBe(20);
-    });
+    };
+    await Promise.all([1, 2, 3, 4].map(write));
+    expect((await dotsOf(user.userId)).map((row) => row.seq)).toEqual(Array.from({ length: 101 }, (_, index) => index + 1));
+    expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true, events: 101, head: 101 });
+  });
 
-    it('[LOG-6] what was answered can be read', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const node = createAppendNode(db);
-      const ids = Array.from({ length: 10 }, newMemoryId);
+  it('[LOG-2] the same op at the same moment through two nodes is one event; a gap writes nothing', async () => {
+    const user = await createDatabaseUser(database.db);
+    const [one, other] = [createAppendNode(database.db), createAppendNode(database.db)];
+    for (let counter = 1; counter <= 20; counter++) {
+      const request = push(user, 1, counter, 0, [op(newMemoryId(), creation(`${counter}`))]);
+      const answers = await Promise.all([one.submit(request), other.submit(request)]);
+      expect(answers.map((answer) => answer.kind === 'pushed' && answer.acked)).toEqual([counter, counter]);
+    }
+    expect((await dotsOf(user.userId)).map((row) => row.counter)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    const gap = await one.submit(push(user, 1, 30, 0, [op(newMemoryId(), creation('too far'))]));
+    expect(gap).toEqual({ kind: 'counter_gap', expected: 21 });
+    const ahead = await one.submit(push(user, 1, 21, 99, [op(newMemoryId(), creation('too far'))]));
+    expect(ahead).toEqual({ kind: 'cursor_ahead', head: 20 });
+    expect(await dotsOf(user.userId)).toHaveLength(20);
+  });
+
+  it.each([1, 40, 400])('[LOG-5] every event carries heads(base) joined with its dot, in groups of %i ops', async (size) => {
+    const user = await createDatabaseUser(database.db, 3);
+    const nodes = [createAppendNode(database.db), createAppendNode(database.db)];
+    const next = [0, 1, 1, 1];
+    const rounds = size === 1 ? 40 : 6;
+    for (let round = 0; round < rounds; round++) {
+      const head = (await dotsOf(user.userId)).length;
       await Promise.all(
-        ids.map(async (id, i) => {
-          await node.submit(push(user, 1, i + 1, 0, [op(id, creation(`text ${i}`))]));
-          const [row] = await db.query<{ content: string }>('select content from memories where user_id = $1::uuid and id = $2::uuid', [user.userId, id]);
-          expect(row?.content).toBe(`text ${i}`);
+        [1, 2, 3].map(async (device) => {
+          const base = Math.max(0, head - ((round * 7 + device * 3) % (head + 1)));
+          const first = next[device] ?? 1;
+          next[device] = first + size;
+          const ops = Array.from({ length: size }, (_, index) => op(newMemoryId(), creation(`${round} ${index}`)));
+          await nodes[round % 2]?.submit(push(user, device, first, base, ops));
         }),
       );
-    });
+    }
+    const rows = await dotsOf(user.userId);
+    const headsAt: Map<number, number>[] = [new Map()];
+    for (const row of rows) headsAt.push(new Map(headsAt.at(-1)).set(row.device, row.counter));
+    for (const row of rows) {
+      const { base, clock } = bytesToMeta(row.meta);
+      const expected = new Map(headsAt[base]).set(row.device, row.counter);
+      expect([row.seq, compareClocks(clock, expected)]).toEqual([row.seq, 'equal']);
+    }
   });
-}
 
-function idempotency(at: Place): void {
-  describe('counters', () => {
-    it('[LOG-2] known, next, and beyond', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const node = createAppendNode(db);
-      const ops = Array.from({ length: 4 }, (_, i) => op(newMemoryId(), creation(`${i}`)));
-      const submit = (first: number, base: number, count: number) => node.submit(push(user, 1, first, base, ops.slice(first - 1, first - 1 + count)));
-      expect(await submit(2, 0, 1)).toEqual({ kind: 'counter_gap', expected: 1 });
-      expect(await submit(1, 0, 2)).toEqual({ kind: 'pushed', acked: 2, head: 2, replayed: null });
-      expect(await submit(1, 0, 2)).toEqual({ kind: 'pushed', acked: 2, head: 2, replayed: { first: 1, last: 2 } });
-      expect(await submit(2, 0, 2)).toEqual({ kind: 'pushed', acked: 3, head: 3, replayed: { first: 2, last: 2 } });
-      expect(await submit(1, 0, 1)).toEqual({ kind: 'pushed', acked: 3, head: 3, replayed: { first: 1, last: 1 } });
-      expect(await submit(5, 0, 0)).toEqual({ kind: 'counter_gap', expected: 4 });
-      expect(await submit(4, 0, 0)).toEqual({ kind: 'pushed', acked: 3, head: 3, replayed: null });
-      expect(await submit(4, 4, 1)).toEqual({ kind: 'cursor_ahead', head: 3 });
-      expect(await node.submit(push(user, 1, 4, 0, [{ ...op(newMemoryId(), creation('x')), base: 4 }]))).toEqual({ kind: 'cursor_ahead', head: 3 });
-      expect(await eventsOf(db, user)).toHaveLength(3);
-    });
-
-    it('[LOG-2] a rejected op uses its counter and blocks nothing', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const node = createAppendNode(db);
-      const id = newMemoryId();
-      const bad: readonly (readonly Write[])[] = [
-        setting('content', 'no such memory'),
-        creation('\0'),
-        creation('\ud800'),
-        creation('x', [{ register: 'confidence', value: Number.NaN }]),
-        creation('x', [{ register: 'confidence', value: 1e300 }]),
-        creation('x', [{ register: 'tags/__proto__', value: true }]),
-        creation('x', [{ register: 'source', value: JSON.parse('{"__proto__": {"a": 1}}') as RegisterValue }]),
-        creation('x'.repeat(1_048_576)),
-        [],
-      ];
-      const ops = [...bad.map((writes) => op(newMemoryId(), writes)), op(id, creation('good'))];
-      expect(await node.submit(push(user, 1, 1, 0, ops))).toMatchObject({ kind: 'pushed', acked: ops.length });
-      const kinds = (await eventsOf(db, user)).map((event) => event.kind);
-      expect(kinds).toEqual([...bad.map(() => 5), 0]);
-      expect((await rowsOf<{ id: string }>(db, 'memories', user, 'id')).map((row) => row.id)).toEqual([id]);
-      expect(await verifyLog(db, user.userId)).toMatchObject({ verified: true });
-    });
-
-    it('[SEC-1] a memory id of another user is unknown to this one, and a new memory of this one when it is created', async () => {
-      const db = at();
-      const [owner, other] = [await createDatabaseUser(db, 1), await createDatabaseUser(db, 1)];
-      const node = createAppendNode(db);
-      const id = newMemoryId();
-      await node.submit(push(owner, 1, 1, 0, [op(id, creation('mine'))]));
-      await node.submit(push(other, 1, 1, 0, [op(id, setting('content', 'stolen')), op(id, creation('own'))]));
-      expect((await eventsOf(db, other)).map((event) => event.kind)).toEqual([5, 0]);
-      expect((await rowsOf<{ content: string }>(db, 'memories', owner, 'id')).map((row) => row.content)).toEqual(['mine']);
-      expect((await rowsOf<{ content: string }>(db, 'memories', other, 'id')).map((row) => row.content)).toEqual(['own']);
-    });
-  });
-}
-
-function projections(at: Place): void {
-  describe('rows', () => {
-    it('[LOG-7] the small and the large way write the same rows', async () => {
-      const db = at();
-      const small = await createDatabaseUser(db, 2);
-      const large = await createDatabaseUser(db, 0);
-      // The same names of everything but the user, so that rows can be compared.
-      const clone: DatabaseUser = { ...large, devices: small.devices };
-      await db.query('update user_heads set epoch = $2::uuid, hash = (select hash from user_heads where user_id = $3::uuid) where user_id = $1::uuid', [
-        large.userId,
-        small.epoch,
-        small.userId,
-      ]);
-      await db.query(
-        `insert into devices (user_id, ordinal, id, name, created_at, last_seen_at)
-          select $1::uuid, ordinal, id, name, created_at, last_seen_at from devices where user_id = $2::uuid`,
-        [large.userId, small.userId],
-      );
-      const now = (): number => 1_700_000_000_000;
-      const source = { url: 'https://example.org/"quoted"\\', title: '{"a": [1]}' };
-      const odd: readonly Write[] = [
-        { register: 'source', value: source },
-        { register: 'confidence', value: 0.1 },
-        { register: 'tags/a,b', value: true },
-        { register: 'tags/"q"', value: true },
-        { register: 'tags/\\', value: true },
+  it('[LOG-6] small groups and large ones, by COPY, leave the same rows', async () => {
+    const ops = Array.from({ length: 300 }, (_, index) =>
+      op(newMemoryId(), creation(`Grüße, 世界 "${index}" \\ {x,y}`, [
+        { register: 'tags/a "b" \\ {c}', value: true },
         { register: 'tags/NULL', value: true },
-        { register: 'tags/{}', value: true },
-        { register: 'tags/gone', value: false },
-      ];
-      const ids = Array.from({ length: 150 }, newMemoryId);
-      const first = ids.map((id, i) => op(id, creation(`\\ " ' 🧠 ${i}`, i % 3 === 0 ? odd : []), now() - 1_000 + i));
-      const second = ids.flatMap((id, i) => [op(id, setting('content', `concurrent ${i}`), now() + (i % 2 ? 5_000 : -5_000)), op(newMemoryId(), setting('content', 'none'))]);
-      const third = ids.slice(0, 130).map((id) => op(id, setting('deleted', true), now()));
-      const run = async (user: DatabaseUser, chunk: number): Promise<void> => {
-        const node = createAppendNode(db, { now });
-        for (const [device, from, base, ops] of [[1, 1, 0, first], [2, 1, 0, second], [1, 151, 150, third]] as const) {
-          for (let i = 0; i < ops.length; i += chunk) accepted(await node.submit(push(user, device, from + i, base, ops.slice(i, i + chunk))));
-        }
-      };
-      await run(small, 25);
-      await run(clone, 1_000);
-      const same = (rows: readonly object[]) => rows.map((row) => ({ ...row, user_id: null, salt: null, hash: null }));
-      for (const [table, order] of [['events', 'seq'], ['memories', 'id'], ['conflicts', 'id']] as const) {
-        const rows = await rowsOf<object>(db, table, small, order);
-        expect(rows.length).toBeGreaterThan(100);
-        expect(same(await rowsOf<object>(db, table, clone, order))).toEqual(same(rows));
-      }
-      const [a, b] = [await readHead(db, small.userId), await readHead(db, clone.userId)];
-      expect({ ...b, userId: null, hash: null }).toEqual({ ...a, userId: null, hash: null });
-      for (const user of [small, clone]) expect(await verifyLog(db, user.userId)).toMatchObject({ verified: true, events: 580 });
-    });
-
-    for (const [way, count] of [['small', 3], ['large', 200]] as const) {
-      it(`[LOG-7] a memory that was taken for new and is not, the ${way} way`, async () => {
-        const db = at();
-        const [user, bystander] = [await createDatabaseUser(db, 2), await createDatabaseUser(db, 1)];
-        const [elsewhere, node] = [createAppendNode(db), createAppendNode(db)];
-        const id = newMemoryId();
-        await elsewhere.submit(push(user, 1, 1, 0, [op(id, creation('first', [{ register: 'tags/kept', value: true }]))]));
-        const others = Array.from({ length: count }, () => op(newMemoryId(), creation('other')));
-        const [result, untouched] = await Promise.all([
-          node.submit(push(user, 2, 1, 1, [op(id, creation('second')), ...others])),
-          node.submit(push(bystander, 1, 1, 0, others)),
-        ]);
-        expect(result).toMatchObject({ kind: 'pushed', acked: count + 1, head: count + 2 });
-        expect(untouched).toMatchObject({ kind: 'pushed', acked: count, head: count });
-        const [row] = await db.query<{ content: string; tags: string[]; seq: number }>('select * from memories where user_id = $1::uuid and id = $2::uuid', [user.userId, id]);
-        expect(row).toMatchObject({ content: 'second', tags: ['kept'], seq: 2 });
-        expect(await verifyLog(db, user.userId)).toMatchObject({ verified: true });
-      });
-    }
-
-    it('[MRG-3] a lost value is kept as a conflict, goes on against a new winner, and ends with a decision', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 3);
-      const id = newMemoryId();
-      // Nodes in turn, so that states come from the database and from the cache.
-      const nodes = [createAppendNode(db), createAppendNode(db)];
-      let turn = 0;
-      const submit = (device: number, counter: number, base: number, value: string, ms: number) =>
-        (nodes[turn++ % 2] as AppendNode).submit(push(user, device, counter, base, [op(id, counter === 1 && device === 1 ? creation(value) : setting('content', value), ms)]));
-      const conflicts = () => rowsOf<Record<string, unknown>>(db, 'conflicts', user, 'loser_seq');
-      const now = Date.now();
-      await submit(1, 1, 0, 'first', now);
-      await submit(1, 2, 1, 'one', now + 10);
-      await submit(2, 1, 1, 'two', now + 20);
-      expect(await conflicts()).toMatchObject([{ register: 'content', winner_seq: 3, loser_seq: 2, winner_value: 'two', loser_value: 'one', winner_device: 2, loser_device: 1, resolution: null }]);
-      await submit(3, 1, 1, 'three', now + 30);
-      expect(await conflicts()).toMatchObject([
-        { loser_seq: 2, winner_seq: 4, winner_value: 'three', resolution: null },
-        { loser_seq: 3, winner_seq: 4, winner_value: 'three', loser_value: 'two', resolution: null },
-      ]);
-      const [open] = await rowsOf<{ open_conflicts: number }>(db, 'memories', user, 'id');
-      expect(open?.open_conflicts).toBe(2);
-      await submit(1, 3, 4, 'one', now + 40);
-      expect(await conflicts()).toMatchObject([
-        { loser_seq: 2, resolution: 'loser', resolved_seq: 5 },
-        { loser_seq: 3, resolution: 'overwritten', resolved_seq: 5 },
-      ]);
-      const [closed] = await rowsOf<{ open_conflicts: number }>(db, 'memories', user, 'id');
-      expect(closed?.open_conflicts).toBe(0);
-    });
-
-    it('[MRG-6] stamps of 1970 and 2100 are taken: the one ahead is clamped, and kept raw for the audit', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 2);
-      const now = 1_764_000_000_000;
-      const node = createAppendNode(db, { now: () => now });
-      const id = newMemoryId();
-      const far = Date.UTC(2100, 0, 1);
-      await node.submit(push(user, 1, 1, 0, [op(id, creation('1970'), 0), op(id, setting('content', '2100'), far)]));
-      // An honest clock loses against a stamp in the future, but by a minute and not for 70 years.
-      await node.submit(push(user, 2, 1, 1, [op(id, setting('content', 'honest'), now)]));
-      await node.submit(push(user, 2, 2, 1, [op(id, setting('content', 'a minute later'), now + 60_001)]));
-      const metas = (await eventsOf(db, user)).map((event) => bytesToMeta(event.meta).rawHlc);
-      expect(metas).toEqual([null, { ms: far, count: 0 }, null, { ms: now + 60_001, count: 0 }]);
-      const [row] = await rowsOf<{ created_ms: number; updated_ms: number }>(db, 'memories', user, 'id');
-      expect(row).toMatchObject({ created_ms: 0, updated_ms: now + 60_000 });
-    });
+        { register: 'confidence', value: index / 300 },
+        { register: 'source', value: index % 2 === 0 ? { url: 'https://example.org/a?b=c', platform: 'chat' } : null },
+      ]), 1_764_000_000_000 + index),
+    );
+    const edits = ops.slice(0, 200).map((each, index) => op(each.memoryId, setting('content', `edited ${index}`), 1_764_000_100_000));
+    const bySize = async (size: number) => {
+      const user = await createDatabaseUser(database.db);
+      const node = createAppendNode(database.db, { now: () => 1_764_000_200_000 });
+      const all = [...ops, ...edits];
+      for (let at = 0; at < all.length; at += size) await node.submit(push(user, 1, at + 1, 0, all.slice(at, at + size)));
+      const drop = ['user_id', 'salt', 'hash'];
+      const without = (row: Record<string, unknown>) => Object.fromEntries(Object.entries(row).filter(([name]) => !drop.includes(name)));
+      expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true });
+      return { events: (await rowsOf('events', user.userId)).map(without), memories: (await rowsOf('memories', user.userId)).map(without) };
+    };
+    const [large, small] = [await bySize(500), await bySize(20)];
+    expect(large.memories).toEqual(small.memories);
+    expect(large.events).toEqual(small.events);
   });
-}
 
-function failures(at: Place): void {
-  describe('failures', () => {
-    it('[LOG-2] a user that does not exist is told so, the others of the group are written', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const nobody: DatabaseUser = { ...user, userId: newMemoryId() as unknown as DatabaseUser['userId'] };
-      const node = createAppendNode(db);
-      const ops = [op(newMemoryId(), creation('x'))];
-      const write: WriteRequest = { ...serverWrite(nobody), alsoWrite: async () => {} };
-      const results = await Promise.all([node.submit(push(nobody, 1, 1, 0, ops)), node.submit(push(user, 1, 1, 0, ops)), node.submit(write)]);
-      expect(results.map((result) => result.kind)).toEqual(['unknown_user', 'pushed', 'unknown_user']);
-    });
-
-    for (const [way, count] of [['small', 1], ['large', 200]] as const) {
-      it(`[SEC-2] a request that the database refuses takes no other with it, the ${way} way`, async () => {
-        const db = at();
-        const [user, other] = [await createDatabaseUser(db, 2), await createDatabaseUser(db, 1)];
-        const node = createAppendNode(db);
-        const poison = newMemoryId();
-        await db.script(`create or replace function refuse_${way}() returns trigger language plpgsql as $$
-          begin if new.id = '${poison}' then raise exception 'poison'; end if; return new; end $$;
-          create or replace trigger refuse_${way} before insert on memories for each row execute function refuse_${way}();`);
-        const good = () => Array.from({ length: count }, () => op(newMemoryId(), creation('good')));
-        const results = await Promise.allSettled([
-          node.submit(push(other, 1, 1, 0, good())),
-          node.submit(push(user, 1, 1, 0, [op(poison, creation('poison')), ...good()])),
-          node.submit(push(user, 2, 1, 0, good())),
-          node.submit({ ...serverWrite(user), decide: () => { throw new Error('a bug'); } }),
-          node.submit(serverWrite(user)),
-        ]);
-        expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled']);
-        expect(await node.submit(push(user, 1, 1, 0, good()))).toMatchObject({ kind: 'pushed', acked: count });
-        for (const one of [user, other]) expect(await verifyLog(db, one.userId)).toMatchObject({ verified: true });
-        await db.script(`drop trigger refuse_${way} on memories`);
-        expect((await eventsOf(db, user)).length).toBe(2 * count + 1);
-      });
+  it('[LOG-6] a wrong guess that a memory is new costs a second try and loses nothing, in small groups and large', async () => {
+    for (const size of [1, 200]) {
+      const user = await createDatabaseUser(database.db, 2);
+      const ids = Array.from({ length: size }, newMemoryId);
+      await createAppendNode(database.db).submit(push(user, 1, 1, 0, ids.map((id) => op(id, creation('first'), 1_000))));
+      const second = createAppendNode(database.db);
+      await second.submit(push(user, 2, 1, 0, ids.map((id) => op(id, creation('second'), 2_000))));
+      const rows = await rowsOf('memories', user.userId);
+      expect(rows.map((row) => [row['content'], row['open_conflicts']])).toEqual(ids.map(() => ['second', 1]));
+      expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true, events: 2 * size });
     }
-
-    it('[LOG-6] what a write does beside its event is undone with it', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const node = createAppendNode(db);
-      const alsoWrite = () => Promise.reject(new Error('no'));
-      const results = await Promise.allSettled([node.submit({ ...serverWrite(user), alsoWrite }), node.submit(serverWrite(user))]);
-      expect(results.map((result) => result.status)).toEqual(['rejected', 'fulfilled']);
-      expect(await eventsOf(db, user)).toHaveLength(1);
-    });
-
-    it('[SEC-3] what may wait is bounded, and what waited is written', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const node = createAppendNode(db, { limits: { ...defaultGroupLimits, queuedOps: 10 } });
-      const ops = Array.from({ length: 6 }, () => op(newMemoryId(), creation('x')));
-      const first = node.submit(push(user, 1, 1, 0, ops));
-      const refused = node.submit(push(user, 1, 7, 0, ops));
-      await expect(refused).rejects.toThrow(AppError);
-      await expect(refused).rejects.toMatchObject({ code: 'overloaded' });
-      expect(accepted(await first).acked).toBe(6);
-      // A request alone is taken whatever its size: it could never be sent otherwise.
-      expect(accepted(await node.submit(push(user, 1, 7, 0, [...ops, ...ops]))).acked).toBe(18);
-      await node.idle();
-    });
-
-    it('[LOG-2] planned ahead: an op that comes again while it is being written is answered as a replay of what was written', async () => {
-      const db = at();
-      const user = await createDatabaseUser(db, 1);
-      const node = createAppendNode(db, { limits: { groupOps: 1, queuedOps: 1_000, planAheadOps: 0 } });
-      const requests = Array.from({ length: 30 }, (_, i) => push(user, 1, 1 + (i >> 1), 0, [op(newMemoryId(), creation(`${i}`))]));
-      const results = await Promise.all(requests.map((request) => node.submit(request)));
-      expect(results.map((result) => accepted(result).replayed === null)).toEqual(requests.map((_, i) => i % 2 === 0));
-      expect(await eventsOf(db, user)).toHaveLength(15);
-      expect(await verifyLog(db, user.userId)).toMatchObject({ verified: true });
-    });
   });
-}
 
-/** A write of the server's own replica that creates a memory. */
-function serverWrite(user: DatabaseUser): WriteRequest {
-  const [actor] = user.devices;
-  if (actor === undefined) throw new RangeError('a user without devices');
-  return { kind: 'write', userId: user.userId, actor, memoryId: newMemoryId(), decide: () => ({ write: { writes: creation('by the server') } }) };
-}
+  it('[LOG-1] requests that wait together are planned ahead, and one user’s failure is not another’s', async () => {
+    const [user, stranger] = [await createDatabaseUser(database.db), { ...(await createDatabaseUser(database.db)), userId: newMemoryId() as unknown as UserId }];
+    const node = createAppendNode(database.db, { limits: { groupOps: 50, queuedOps: 50_000, planAheadOps: 1 } });
+    const frames = Array.from({ length: 40 }, (_, index) =>
+      push(user, 1, index * 20 + 1, 0, Array.from({ length: 20 }, (_each, at) => op(newMemoryId(), creation(`${index} ${at}`)))),
+    );
+    const answers = await Promise.all([...frames.map((frame) => node.submit(frame)), node.submit(push(stranger, 1, 1, 0, [op(newMemoryId(), creation('x'))]))]);
+    expect(answers.at(-1)).toEqual({ kind: 'unknown_user' });
+    expect(answers.slice(0, -1).every((answer) => answer.kind === 'pushed')).toBe(true);
+    expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true, events: 800 });
+  });
+
+  it('[SYN-7] what nodes announce is the log itself, in order and without a gap', async () => {
+    const user = await createDatabaseUser(database.db, 2);
+    const node = createAppendNode(database.db);
+    await Promise.all([1, 2].map(async (device) => {
+      for (let i = 1; i <= 10; i++) await node.submit(push(user, device, i, 0, [op(newMemoryId(), creation(`${device} ${i}`))]));
+    }));
+    let head = 0;
+    for (const plan of node.committed) {
+      expect(plan.before.seq).toBe(head);
+      head = plan.after.seq;
+    }
+    expect(head).toBe(20);
+  });
+
+  it('[SYN-4] a delta is the log in order, whoever wrote it, and makes progress past any size', async () => {
+    const user = await createDatabaseUser(database.db, 3);
+    const node = createAppendNode(database.db);
+    for (let i = 1; i <= 20; i++) for (const device of [3, 1, 2]) {
+      await node.submit(push(user, device, i, 0, [op(newMemoryId(), creation(`${device} ${i} ${'x'.repeat(i * 50)}`))]));
+    }
+    let from = 0;
+    const seen: string[] = [];
+    while (from < 60) {
+      const page = await readDelta(database.db, { userId: user.userId, from, device: 1, maxBytes: 400 });
+      if (page === null) throw new Error('no page');
+      expect(page.to).toBeGreaterThan(from);
+      const frame = unpackServerFrame(packDelta({ from, head: page.head }, page));
+      if (frame.type === 'DELTA') seen.push(...frame.events.map(({ seq, device, counter }) => `${seq} ${device} ${counter}`));
+      from = page.to;
+    }
+    const expected = (await dotsOf(user.userId)).map((row) => `${row.seq} ${user.devices[row.device - 1]?.id} ${row.counter}`);
+    expect(seen).toEqual(expected);
+  });
+
+  it('[SEC-3] what waits is bounded: more is refused as overloaded, and nothing of it is written', async () => {
+    const user = await createDatabaseUser(database.db);
+    const node = createAppendNode(database.db, { limits: { groupOps: 10, queuedOps: 30, planAheadOps: 1_000 } });
+    const frames = Array.from({ length: 6 }, (_, index) => push(user, 1, index * 10 + 1, 0, Array.from({ length: 10 }, () => op(newMemoryId(), creation('x')))));
+    const answers = await Promise.allSettled(frames.map((frame) => node.submit(frame)));
+    const refused = answers.filter((answer) => answer.status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    for (const answer of refused) expect(answer.reason).toMatchObject({ code: 'overloaded' });
+    const accepted = (answers.length - refused.length) * 10;
+    expect(await dotsOf(user.userId)).toHaveLength(accepted);
+  });
+});

@@ -3,7 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Database } from '../../../src/server/infra/database.ts';
 import { rebuildProjections } from '../../../src/server/project/rebuild.ts';
-import { type Api, type ConflictList, creation, edit, type EventList, type MemoryList, useServer, type Verdict } from '../../support/api.ts';
+import {
+  type Api,
+  type ConflictList,
+  creation,
+  type EventList,
+  edit,
+  type MemoryList,
+  useServer,
+  type Verdict,
+} from '../../support/api.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 
 /** `table.column` of every value that contains the text, as characters or as bytes. */
@@ -16,7 +25,9 @@ async function findText(db: Database, text: string): Promise<string[]> {
   const found: string[] = [];
   for (const { table, column, type } of columns) {
     const where =
-      type === 'bytea' ? `position(convert_to($1::text, 'UTF8') in "${column}") > 0` : `position($1::text in "${column}"::text) > 0`;
+      type === 'bytea'
+        ? `position(convert_to($1::text, 'UTF8') in "${column}") > 0`
+        : `position($1::text in "${column}"::text) > 0`;
     if ((await db.query(`select 1 from "${table}" where ${where} limit 1`, [text])).length > 0) found.push(`${table}.${column}`);
   }
   return found;
@@ -25,9 +36,17 @@ async function findText(db: Database, text: string): Promise<string[]> {
 async function writeSecrets(api: Api): Promise<string> {
   const [id, phone, laptop] = [randomUUID(), randomUUID(), randomUUID()];
   const first = creation(id, '1764000000000-0', 'SECRET-first');
-  await api.push(phone, 1, 0, [{ ...first, patch: [...first.patch, { op: 'add', path: '/createdAt', value: '2020-01-01T00:00:00.000Z' }] }]);
-  await api.push(phone, 2, 1, [edit(id, '1764000000100-0', '/content', 'SECRET-phone'), edit(id, '1764000000101-0', '/tags/SECRET-tag', true)]);
-  await api.push(laptop, 1, 1, [edit(id, '1764000000200-0', '/content', 'SECRET-laptop'), edit(id, '1764000000099-0', '/tags/SECRET-tag', false)]);
+  await api.push(phone, 1, 0, [
+    { ...first, patch: [...first.patch, { op: 'add', path: '/createdAt', value: '2020-01-01T00:00:00.000Z' }] },
+  ]);
+  await api.push(phone, 2, 1, [
+    edit(id, '1764000000100-0', '/content', 'SECRET-phone'),
+    edit(id, '1764000000101-0', '/tags/SECRET-tag', true),
+  ]);
+  await api.push(laptop, 1, 1, [
+    edit(id, '1764000000200-0', '/content', 'SECRET-laptop'),
+    edit(id, '1764000000099-0', '/tags/SECRET-tag', false),
+  ]);
   await api.call('PUT', `/memories/${id}`, { source: { title: 'SECRET-title' } });
   return id;
 }

@@ -35,7 +35,10 @@ const badMemories: readonly Bad[] = [
   { name: '__proto__ in the body', body: '{"__proto__":{"type":"fact"},"content":"a","scope":"site"}' },
   { name: '__proto__ in the source', body: '{"content":"a","type":"fact","scope":"site","source":{"__proto__":{"title":"x"}}}' },
   { name: '__proto__ as a tag', body: { ...memory, tags: ['__proto__'] }, path: 'tags.0' },
-  { name: 'constructor.prototype', body: '{"content":"a","type":"fact","scope":"site","source":{"constructor":{"prototype":{}}}}' },
+  {
+    name: 'constructor.prototype',
+    body: '{"content":"a","type":"fact","scope":"site","source":{"constructor":{"prototype":{}}}}',
+  },
   { name: 'NaN', body: '{"content":"a","type":"fact","scope":"site","confidence":NaN}', code: 'invalid_json' },
   { name: '1e400', body: '{"content":"a","type":"fact","scope":"site","confidence":1e400}', path: 'confidence' },
   { name: 'confidence above 1', body: { ...memory, confidence: 1.01 }, path: 'confidence' },
@@ -67,12 +70,24 @@ const badPushes: readonly Bad[] = [
   { name: 'a memory id that is none', body: push({ ops: [{ ...op, memoryId: 'x' }] }), path: 'ops.0.memoryId' },
   { name: 'an hlc that is none', body: push({ ops: [{ ...op, hlc: 'now' }] }), path: 'ops.0.hlc' },
   { name: 'an hlc beyond its bits', body: push({ ops: [{ ...op, hlc: '999999999999999-0' }] }), path: 'ops.0.hlc' },
-  { name: 'a patch outside of the registers', body: pushPatch({ op: 'add', path: '/seq', value: 1 }), path: 'ops.0.patch.0.path' },
+  {
+    name: 'a patch outside of the registers',
+    body: pushPatch({ op: 'add', path: '/seq', value: 1 }),
+    path: 'ops.0.patch.0.path',
+  },
   { name: 'a patch of __proto__', body: pushPatch({ op: 'add', path: '/__proto__/x', value: 1 }), path: 'ops.0.patch.0.path' },
-  { name: 'a patch below a register', body: pushPatch({ op: 'add', path: '/source/title', value: 'x' }), path: 'ops.0.patch.0.path' },
+  {
+    name: 'a patch below a register',
+    body: pushPatch({ op: 'add', path: '/source/title', value: 'x' }),
+    path: 'ops.0.patch.0.path',
+  },
   { name: 'a patch with test', body: pushPatch({ op: 'test', path: '/content', value: 'x' }), path: 'ops.0.patch.0.op' },
   { name: '1,001 ops', body: push({ ops: Array.from({ length: 1_001 }, () => ({ ...op, patch: [] })) }), path: 'ops' },
-  { name: '257 operations', body: push({ ops: [{ ...op, patch: Array.from({ length: 257 }, () => ({ op: 'remove', path: '/content' })) }] }), path: 'ops.0.patch' },
+  {
+    name: '257 operations',
+    body: push({ ops: [{ ...op, patch: Array.from({ length: 257 }, () => ({ op: 'remove', path: '/content' })) }] }),
+    path: 'ops.0.patch',
+  },
 ];
 
 describeOnEachEngine('bad input', (open) => {
@@ -136,7 +151,12 @@ describeOnEachEngine('bad input', (open) => {
       ['/deleted', 'yes'],
       ['/deleted', null],
     ];
-    const { status, body } = await api.push(id, 2, 1, values.map(([path, value]) => edit(target, '1764000000001-0', path, value)));
+    const { status, body } = await api.push(
+      id,
+      2,
+      1,
+      values.map(([path, value]) => edit(target, '1764000000001-0', path, value)),
+    );
     expect(status).toBe(200);
     expect(body.events.map((event) => event.code)).toEqual(values.map(() => 'invalid_value'));
     expect((await api.get(`/memories/${target}`)).body).toMatchObject({ content: 'Tea', seq: 1 });

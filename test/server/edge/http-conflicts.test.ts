@@ -103,7 +103,9 @@ describeOnEachEngine('/conflicts', (open) => {
     for (let n = 0; n < 5; n++) await contest(api, '/content', `a${n}`, `b${n}`);
     const found: string[] = [];
     for (let cursor: string | null = ''; cursor !== null; ) {
-      const { body }: { body: ConflictList } = await api.get<ConflictList>(`/conflicts?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      const { body }: { body: ConflictList } = await api.get<ConflictList>(
+        `/conflicts?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`,
+      );
       found.push(...body.conflicts.map((conflict) => conflict.id));
       cursor = body.nextCursor;
     }

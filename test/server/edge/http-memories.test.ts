@@ -12,7 +12,12 @@ describeOnEachEngine('/memories', (open) => {
 
   it('creates a memory with what was given, and the rest empty', async () => {
     const api = await login();
-    const { status, body, headers } = await api.call<MemoryJson>('POST', '/memories', { content: 'Tea', type: 'fact', scope: 'site', tags: ['ui', 'a', 'ui'] });
+    const { status, body, headers } = await api.call<MemoryJson>('POST', '/memories', {
+      content: 'Tea',
+      type: 'fact',
+      scope: 'site',
+      tags: ['ui', 'a', 'ui'],
+    });
     expect(status).toBe(201);
     expect(headers.get('etag')).toBe(`"${body.seq}"`);
     expect(body).toEqual({
@@ -56,7 +61,11 @@ describeOnEachEngine('/memories', (open) => {
   it('updates any subset of the fields; null clears', async () => {
     const api = await login();
     const { id } = await api.create({ tags: ['a', 'b'], confidence: 0.5, source: { title: 'A chat' } });
-    const { body, headers } = await api.call<MemoryJson>('PUT', `/memories/${id}`, { content: 'Coffee', tags: ['b', 'c'], source: null });
+    const { body, headers } = await api.call<MemoryJson>('PUT', `/memories/${id}`, {
+      content: 'Coffee',
+      tags: ['b', 'c'],
+      source: null,
+    });
     expect(body).toMatchObject({ content: 'Coffee', type: 'fact', tags: ['b', 'c'], confidence: 0.5, source: null, seq: 2 });
     expect(headers.get('etag')).toBe('"2"');
     const cleared = await api.call<MemoryJson>('PUT', `/memories/${id}`, { tags: null, confidence: null });
@@ -81,11 +90,22 @@ describeOnEachEngine('/memories', (open) => {
       { op: 'add', path: '/confidence', value: 1 },
     ]);
     expect(status).toBe(200);
-    expect(body).toMatchObject({ content: 'Coffee', tags: ['new'], confidence: 1, source: { title: 'Coffee', platform: 'web' }, seq: 2 });
-    const failed = await api.call('PATCH', `/memories/${id}`, [
-      { op: 'replace', path: '/content', value: 'Milk' },
-      { op: 'test', path: '/content', value: 'Tea' },
-    ], patchType);
+    expect(body).toMatchObject({
+      content: 'Coffee',
+      tags: ['new'],
+      confidence: 1,
+      source: { title: 'Coffee', platform: 'web' },
+      seq: 2,
+    });
+    const failed = await api.call(
+      'PATCH',
+      `/memories/${id}`,
+      [
+        { op: 'replace', path: '/content', value: 'Milk' },
+        { op: 'test', path: '/content', value: 'Tea' },
+      ],
+      patchType,
+    );
     expect([failed.status, failed.body.code]).toEqual([422, 'patch_failed']);
     expect((await patch([{ op: 'test', path: '/content', value: 'Coffee' }])).body.seq).toBe(2);
     expect(await api.head()).toBe(2);
@@ -158,12 +178,17 @@ describeOnEachEngine('/memories', (open) => {
     expect((await api.get(`/memories/${id}`)).body.code).toBe('unknown_memory');
     expect((await api.get<MemoryJson>(`/memories/${id}?deleted=true`)).body).toMatchObject({ content: 'Coffee', deleted: true });
     expect((await api.call('PUT', `/memories/${id}`, { content: 'x' })).status).toBe(404);
-    expect((await api.call('PATCH', `/memories/${id}`, [{ op: 'add', path: '/content', value: 'x' }], patchType)).status).toBe(404);
+    expect((await api.call('PATCH', `/memories/${id}`, [{ op: 'add', path: '/content', value: 'x' }], patchType)).status).toBe(
+      404,
+    );
     const restored = await api.call<MemoryJson>('POST', `/memories/${id}/restore`, { seq: 1 });
     expect(restored.body).toMatchObject({ content: 'Tea', tags: ['a'], confidence: 0.5, seq: 4 });
     expect(restored.body.deleted).toBeUndefined();
     expect((await api.call<MemoryJson>('POST', `/memories/${id}/restore`, { seq: 1 })).body.seq).toBe(4);
-    expect((await api.call<MemoryJson>('POST', `/memories/${id}/restore`, { seq: 3 })).body).toMatchObject({ content: 'Coffee', tags: ['b'] });
+    expect((await api.call<MemoryJson>('POST', `/memories/${id}/restore`, { seq: 3 })).body).toMatchObject({
+      content: 'Coffee',
+      tags: ['b'],
+    });
     expect((await api.call('POST', `/memories/${id}/restore`, { seq: 99 })).body.code).toBe('unknown_seq');
     const later = await api.create();
     expect((await api.call('POST', `/memories/${later.id}/restore`, { seq: 1 })).body.code).toBe('unknown_seq');
@@ -204,7 +229,10 @@ describeOnEachEngine('/memories', (open) => {
     await api.call('PUT', `/memories/${id}`, { content: 'Coffee' });
     await api.call('DELETE', `/memories/${id}`);
     const { body } = await api.get<EventList>(`/memories/${id}/history?limit=2`);
-    expect(body.events.map(({ seq, kind }) => [seq, kind])).toEqual([[4, 'delete'], [3, 'update']]);
+    expect(body.events.map(({ seq, kind }) => [seq, kind])).toEqual([
+      [4, 'delete'],
+      [3, 'update'],
+    ]);
     expect(body.events[1]).toMatchObject({
       device: api.user.device,
       replica: { id: '00000000-0000-0000-0000-000000000000' },
@@ -224,7 +252,9 @@ describeOnEachEngine('/memories', (open) => {
   it('answers writes with what a following read sees', async () => {
     const api = await login();
     const { id } = await api.create();
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => api.call<MemoryJson>('PUT', `/memories/${id}`, { content: `v${n}` })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => api.call<MemoryJson>('PUT', `/memories/${id}`, { content: `v${n}` })),
+    );
     const newest = answers.map((answer) => answer.body).sort((a, b) => b.seq - a.seq)[0];
     expect((await api.get<MemoryJson>(`/memories/${id}`)).body.content).toBe(newest?.content);
     expect((await api.get<Updates>('/memories/sync/updates')).body.changes[0]?.memory?.content).toBe(newest?.content);

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { unpackServerFrame } from '../../../src/protocol/binary-codec.ts';
-import { type Api, creation, edit, type EventList, type Updates, useServer } from '../../support/api.ts';
+import { type Api, creation, type EventList, edit, type Updates, useServer } from '../../support/api.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 
 const updates = async (api: Api, query = '') => (await api.get<Updates>(`/memories/sync/updates?${query}`)).body;
@@ -13,7 +13,11 @@ describeOnEachEngine('/memories/sync', (open) => {
   it('[LOG-2] answers a push again with the recorded outcomes', async () => {
     const api = await fixture.login();
     const [device, id] = [randomUUID(), randomUUID()];
-    const ops = [creation(id, '1764000000000-0'), edit(randomUUID(), '1764000000001-0', '/content', 'x'), edit(id, '1764000000002-0', '/confidence', 2)];
+    const ops = [
+      creation(id, '1764000000000-0'),
+      edit(randomUUID(), '1764000000001-0', '/content', 'x'),
+      edit(id, '1764000000002-0', '/confidence', 2),
+    ];
     const first = await api.push(device, 1, 0, ops);
     expect(first.body).toMatchObject({ acked: 3, head: 3 });
     expect(first.body.events.map(({ seq, counter, outcome, code }) => [seq, counter, outcome, code])).toEqual([
@@ -23,7 +27,11 @@ describeOnEachEngine('/memories/sync', (open) => {
     ]);
     expect((await api.push(device, 1, 0, ops)).body).toEqual(first.body);
     const more = await api.push(device, 2, 0, [...ops.slice(1), edit(id, '1764000000003-0', '/content', 'y')]);
-    expect(more.body.events.map(({ counter, outcome }) => [counter, outcome])).toEqual([[2, 'rejected'], [3, 'rejected'], [4, 'applied']]);
+    expect(more.body.events.map(({ counter, outcome }) => [counter, outcome])).toEqual([
+      [2, 'rejected'],
+      [3, 'rejected'],
+      [4, 'applied'],
+    ]);
     expect(await api.head()).toBe(4);
   });
 
@@ -80,7 +88,11 @@ describeOnEachEngine('/memories/sync', (open) => {
       seen.push(...at.changes.map((change) => change.id));
       if (at.done) break;
     }
-    for (let at = await updates(api, 'limit=4&form=events'); ; at = await updates(api, `limit=4&form=events&cursor=${at.cursor}`)) {
+    for (
+      let at = await updates(api, 'limit=4&form=events');
+      ;
+      at = await updates(api, `limit=4&form=events&cursor=${at.cursor}`)
+    ) {
       events.push(...at.events.map((event) => event.seq));
       if (at.done) break;
     }

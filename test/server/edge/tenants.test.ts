@@ -15,7 +15,11 @@ interface Owned {
 
 /** Something in every table. */
 async function fill(api: Api): Promise<Owned> {
-  const memory = await api.create({ content: 'PRIVATE', tags: ['PRIVATE-tag'], source: { platform: 'web', conversationId: 'c' } });
+  const memory = await api.create({
+    content: 'PRIVATE',
+    tags: ['PRIVATE-tag'],
+    source: { platform: 'web', conversationId: 'c' },
+  });
   const [id, device, other] = [randomUUID(), randomUUID(), randomUUID()];
   await api.push(device, 1, 1, [creation(id, '1764000000000-0', 'PRIVATE')]);
   await api.push(device, 2, 2, [edit(id, '1764000000001-0', '/content', 'PRIVATE-2')]);
@@ -34,8 +38,13 @@ async function rowsOf(db: Database, userId: string): Promise<ReadonlyMap<string,
   );
   const rows = new Map<string, readonly string[]>();
   for (const { name } of tables) {
-    const found = await db.query<{ row: string }>(`select t::text as row from "${name}" t where user_id = $1::uuid order by 1`, [userId]);
-    rows.set(name, found.map(({ row }) => row));
+    const found = await db.query<{ row: string }>(`select t::text as row from "${name}" t where user_id = $1::uuid order by 1`, [
+      userId,
+    ]);
+    rows.set(
+      name,
+      found.map(({ row }) => row),
+    );
   }
   return rows;
 }
@@ -64,7 +73,8 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
       const { status, body } = await stranger.get(path);
       expect(status, path).toBe(200);
       expect(JSON.stringify(body), path).not.toMatch(/PRIVATE|[1-9]\d*,"done"/);
-      for (const id of [owned.memory.id, owned.conflictId, owned.device, owner.user.device.id]) expect(JSON.stringify(body), path).not.toContain(id);
+      for (const id of [owned.memory.id, owned.conflictId, owned.device, owner.user.device.id])
+        expect(JSON.stringify(body), path).not.toContain(id);
     }
     for (const path of ['', '?deleted=true', '?at=1', '/history']) {
       expect((await stranger.get(`/memories/${owned.memory.id}${path}`)).body.code, path).toBe('unknown_memory');
@@ -80,7 +90,16 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
     const { db } = fixture.server.deps;
     const before = await rowsOf(db, owner.user.user.id);
     expect([...before].filter(([, rows]) => rows.length > 0).map(([table]) => table)).toEqual(
-      expect.arrayContaining(['conflicts', 'devices', 'events', 'memories', 'memory_accesses', 'sessions', 'user_heads', 'users']),
+      expect.arrayContaining([
+        'conflicts',
+        'devices',
+        'events',
+        'memories',
+        'memory_accesses',
+        'sessions',
+        'user_heads',
+        'users',
+      ]),
     );
     const stranger = await fixture.login();
     const path = `/memories/${owned.memory.id}`;
@@ -100,7 +119,12 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
       edit(owned.memory.id, '1764000000001-0', '/deleted', true),
     ]);
     expect(pushed.body.events.map((event) => event.code)).toEqual(['unknown_memory', 'unknown_memory']);
-    const twin = await stranger.call<MemoryJson>('POST', '/memories', { id: owned.memory.id, content: 'mine', type: 'fact', scope: 'site' });
+    const twin = await stranger.call<MemoryJson>('POST', '/memories', {
+      id: owned.memory.id,
+      content: 'mine',
+      type: 'fact',
+      scope: 'site',
+    });
     expect(twin.status).toBe(201);
     await stranger.call('DELETE', `${path}?erase=true`);
     await fixture.server.deps.accesses.flush();
@@ -109,11 +133,23 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
   });
 
   it('[SEC-1] without a valid token no route answers', async () => {
-    const paths = ['GET /memories', 'POST /memories', 'GET /memories/x', 'GET /audit', 'GET /audit/verify', 'GET /conflicts', 'GET /memories/sync/updates', 'POST /memories/sync/push'];
+    const paths = [
+      'GET /memories',
+      'POST /memories',
+      'GET /memories/x',
+      'GET /audit',
+      'GET /audit/verify',
+      'GET /conflicts',
+      'GET /memories/sync/updates',
+      'POST /memories/sync/push',
+    ];
     for (const line of paths) {
       const [method = '', path = ''] = line.split(' ');
       for (const authorization of ['', 'Bearer x', 'Basic eDp4']) {
-        const response = await fetch(`${fixture.server.url}/api/v1${path}`, { method, headers: authorization === '' ? {} : { authorization } });
+        const response = await fetch(`${fixture.server.url}/api/v1${path}`, {
+          method,
+          headers: authorization === '' ? {} : { authorization },
+        });
         expect(response.status, line).toBe(401);
         await response.arrayBuffer();
       }

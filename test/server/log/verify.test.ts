@@ -1,8 +1,8 @@
 /** The chain finds what was changed behind the server's back. */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { verifyLog } from '../../../src/server/log/verify.ts';
 import type { UserId } from '../../../src/core/ids.ts';
+import { verifyLog } from '../../../src/server/log/verify.ts';
 import { type Api, creation, edit, useServer, type Verdict } from '../../support/api.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 
@@ -48,7 +48,12 @@ describeOnEachEngine('verify', (open) => {
     const api = await fixture.login();
     expect(await verdictOf(api)).toMatchObject({ verified: true, events: 0, head: 0 });
     await writeSome(api);
-    expect(await verdictOf(api)).toMatchObject({ verified: true, events: 7, head: 7, headHash: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(await verdictOf(api)).toMatchObject({
+      verified: true,
+      events: 7,
+      head: 7,
+      headHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
   });
 
   it('[LOG-4] every tampered column of an event breaks it there', async () => {

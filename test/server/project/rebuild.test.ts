@@ -8,7 +8,14 @@ import { type Api, creation, edit, type MemoryList, type Op, useServer, type Ver
 import { describeOnEachEngine } from '../../support/databases.ts';
 
 type Step =
-  | { readonly does: 'push'; readonly device: number; readonly memory: number; readonly ms: number; readonly write: Write; readonly behind: number }
+  | {
+      readonly does: 'push';
+      readonly device: number;
+      readonly memory: number;
+      readonly ms: number;
+      readonly write: Write;
+      readonly behind: number;
+    }
   | { readonly does: 'put'; readonly memory: number; readonly content: string }
   | { readonly does: 'delete' | 'erase' | 'restore' | 'resolve'; readonly memory: number };
 
@@ -40,7 +47,10 @@ const stepArb: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('put' as const), memory, content: fc.constantFrom('a', 'r') }) },
-  { weight: 3, arbitrary: fc.record({ does: fc.constantFrom('delete' as const, 'restore' as const, 'resolve' as const), memory }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ does: fc.constantFrom('delete' as const, 'restore' as const, 'resolve' as const), memory }),
+  },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('erase' as const), memory }) },
 );
 
@@ -60,7 +70,8 @@ async function play(api: Api, steps: readonly Step[]): Promise<void> {
   for (const id of ids.slice(0, 2)) await push(0, head, creation(id, '1763000000000-65535'));
   for (const step of steps) {
     const id = ids[step.memory] ?? '';
-    if (step.does === 'push') await push(step.device, Math.max(0, head - step.behind), edit(id, `${step.ms}-3`, step.write.path, step.write.value));
+    if (step.does === 'push')
+      await push(step.device, Math.max(0, head - step.behind), edit(id, `${step.ms}-3`, step.write.path, step.write.value));
     else await act(api, step, id);
     head = await api.head();
   }
@@ -89,9 +100,9 @@ describeOnEachEngine('rebuild', (open) => {
         expect(report.firstDifference).toBeUndefined();
         expect((await api.get<Verdict>('/audit/verify')).body).toMatchObject({ verified: true });
       }),
-      { numRuns: 15 },
+      { numRuns: 150 },
     );
-  }, 120_000);
+  }, 500_000);
 
   const tampers = [
     ['memories', 'content', "content = 'forged'"],

@@ -1,7 +1,7 @@
 /** GET /audit. */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { type Api, creation, edit, type EventList, useServer } from '../../support/api.ts';
+import { type Api, creation, type EventList, edit, useServer } from '../../support/api.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 
 const seqs = async (api: Api, query: string): Promise<number[]> => {
@@ -49,10 +49,17 @@ describeOnEachEngine('/audit', (open) => {
   it('pages both ways without gaps or doubles', async () => {
     const api = await fixture.login();
     for (let n = 0; n < 13; n++) await api.create();
-    for (const query of ['order=asc', 'order=desc', `order=desc&deviceId=${api.user.device.id}`, 'order=asc&fromSeq=3&toSeq=11']) {
+    for (const query of [
+      'order=asc',
+      'order=desc',
+      `order=desc&deviceId=${api.user.device.id}`,
+      'order=asc&fromSeq=3&toSeq=11',
+    ]) {
       const found: number[] = [];
       for (let cursor: string | null = ''; cursor !== null; ) {
-        const { body }: { body: EventList } = await api.get<EventList>(`/audit?limit=3&${query}${cursor === '' ? '' : `&cursor=${cursor}`}`);
+        const { body }: { body: EventList } = await api.get<EventList>(
+          `/audit?limit=3&${query}${cursor === '' ? '' : `&cursor=${cursor}`}`,
+        );
         found.push(...body.events.map((event) => event.seq));
         cursor = body.nextCursor;
       }

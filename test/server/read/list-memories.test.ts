@@ -10,13 +10,20 @@ const list = async (api: Api, query: string): Promise<readonly MemoryJson[]> => 
   return body.memories;
 };
 
-const contents = async (api: Api, query: string): Promise<string[]> => (await list(api, query)).map((memory) => memory.content).sort();
+const contents = async (api: Api, query: string): Promise<string[]> =>
+  (await list(api, query)).map((memory) => memory.content).sort();
 
-async function walk(api: Api, query: string, between: (page: number) => Promise<unknown> = async () => undefined): Promise<MemoryJson[]> {
+async function walk(
+  api: Api,
+  query: string,
+  between: (page: number) => Promise<unknown> = async () => undefined,
+): Promise<MemoryJson[]> {
   const found: MemoryJson[] = [];
   let cursor: string | null = '';
   for (let page = 0; cursor !== null; page++) {
-    const answer: { body: MemoryList } = await api.get<MemoryList>(`/memories?${query}${cursor === '' ? '' : `&cursor=${cursor}`}`);
+    const answer: { body: MemoryList } = await api.get<MemoryList>(
+      `/memories?${query}${cursor === '' ? '' : `&cursor=${cursor}`}`,
+    );
     found.push(...answer.body.memories);
     cursor = answer.body.nextCursor;
     await between(page);
@@ -69,7 +76,19 @@ describeOnEachEngine('GET /memories', (open) => {
 
   it('refuses wrong filters by name', async () => {
     const api = await login();
-    for (const query of ['type=other', 'limit=0', 'limit=201', 'limit=x', 'from=yesterday', 'minConfidence=NaN', 'minConfidence=1e400', 'order=x', 'unknown=1', 'deleted=1', 'cursor=x']) {
+    for (const query of [
+      'type=other',
+      'limit=0',
+      'limit=201',
+      'limit=x',
+      'from=yesterday',
+      'minConfidence=NaN',
+      'minConfidence=1e400',
+      'order=x',
+      'unknown=1',
+      'deleted=1',
+      'cursor=x',
+    ]) {
       const { status, body } = await api.get(`/memories?${query}`);
       expect([status, body.code], query).toEqual([400, 'invalid_request']);
       expect(body.errors?.[0]?.path, query).toMatch(new RegExp(`^${query.split('=')[0]}`));
@@ -85,7 +104,9 @@ describeOnEachEngine('GET /memories', (open) => {
       const found = await walk(api, `order=${order}&limit=5`);
       expect(found.map((memory) => memory.id).sort(), order).toEqual([...ids].sort());
     }
-    expect((await walk(api, 'limit=7')).map((memory) => memory.createdAt)).toEqual((await list(api, 'limit=200')).map((memory) => memory.createdAt));
+    expect((await walk(api, 'limit=7')).map((memory) => memory.createdAt)).toEqual(
+      (await list(api, 'limit=200')).map((memory) => memory.createdAt),
+    );
     expect((await list(api, 'order=updated'))[0]?.content).toBe('changed');
     const { body } = await api.get<MemoryList>('/memories?order=updated&limit=5');
     expect((await api.get(`/memories?order=created&cursor=${body.nextCursor}`)).status).toBe(400);
