@@ -60,7 +60,13 @@ export const errorTable = {
     fix: 'Log in again with a new device id.',
     retry: false,
   },
-  not_found: { status: 404, title: 'There is no such route', cause: 'No route has this path and method.', fix: 'See /openapi.json.', retry: false },
+  not_found: {
+    status: 404,
+    title: 'There is no such route',
+    cause: 'No route has this path and method.',
+    fix: 'See /openapi.json.',
+    retry: false,
+  },
   unknown_memory: {
     status: 404,
     title: 'There is no such memory',
@@ -75,8 +81,20 @@ export const errorTable = {
     fix: 'Create a memory with a new id.',
     retry: false,
   },
-  unknown_conflict: { status: 404, title: 'There is no such conflict', cause: 'The id is unknown to this user.', fix: 'List /conflicts.', retry: false },
-  unknown_device: { status: 404, title: 'There is no such device', cause: 'The id is unknown to this user.', fix: 'List /auth/devices.', retry: false },
+  unknown_conflict: {
+    status: 404,
+    title: 'There is no such conflict',
+    cause: 'The id is unknown to this user.',
+    fix: 'List /conflicts.',
+    retry: false,
+  },
+  unknown_device: {
+    status: 404,
+    title: 'There is no such device',
+    cause: 'The id is unknown to this user.',
+    fix: 'List /auth/devices.',
+    retry: false,
+  },
   unknown_seq: {
     status: 404,
     title: 'The memory had no such state',
@@ -84,7 +102,13 @@ export const errorTable = {
     fix: 'Choose a seq from /memories/:id/history.',
     retry: false,
   },
-  email_taken: { status: 409, title: 'The e-mail is taken', cause: 'An account has it.', fix: 'Log in, or use another one.', retry: false },
+  email_taken: {
+    status: 409,
+    title: 'The e-mail is taken',
+    cause: 'An account has it.',
+    fix: 'Log in, or use another one.',
+    retry: false,
+  },
   too_many_devices: {
     status: 409,
     title: 'The account has too many devices',
@@ -148,7 +172,13 @@ export const errorTable = {
     fix: 'Read it again and decide.',
     retry: false,
   },
-  too_large: { status: 413, title: 'The request is too large', cause: 'The body is over the limit.', fix: 'Send less at once.', retry: false },
+  too_large: {
+    status: 413,
+    title: 'The request is too large',
+    cause: 'The body is over the limit.',
+    fix: 'Send less at once.',
+    retry: false,
+  },
   unsupported_media_type: {
     status: 415,
     title: 'The content type is not supported',
@@ -163,8 +193,20 @@ export const errorTable = {
     fix: 'Read the memory again and patch what it is now.',
     retry: false,
   },
-  too_many_tags: { status: 422, title: 'The memory has too many tags', cause: 'A memory holds at most 64.', fix: 'Remove some first.', retry: false },
-  rate_limited: { status: 429, title: 'Too many requests', cause: 'The limit of this route was reached.', fix: 'Wait for Retry-After.', retry: true },
+  too_many_tags: {
+    status: 422,
+    title: 'The memory has too many tags',
+    cause: 'A memory holds at most 64.',
+    fix: 'Remove some first.',
+    retry: false,
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    cause: 'The limit of this route was reached.',
+    fix: 'Wait for Retry-After.',
+    retry: true,
+  },
   internal_error: {
     status: 500,
     title: 'Something went wrong here',
@@ -172,7 +214,13 @@ export const errorTable = {
     fix: 'Try again; report the request id if it stays.',
     retry: true,
   },
-  overloaded: { status: 503, title: 'The server is busy', cause: 'Too many writes wait.', fix: 'Wait for Retry-After.', retry: true },
+  overloaded: {
+    status: 503,
+    title: 'The server is busy',
+    cause: 'Too many writes wait.',
+    fix: 'Wait for Retry-After.',
+    retry: true,
+  },
   unavailable: {
     status: 503,
     title: 'The store cannot be reached',
@@ -180,8 +228,20 @@ export const errorTable = {
     fix: 'Try again: writes are safe to repeat.',
     retry: true,
   },
-  invalid_frame: { status: 400, title: 'The frame is malformed', cause: 'It is no frame of the protocol.', fix: 'See docs/PROTOCOL.md.', retry: false },
-  frame_too_large: { status: 413, title: 'The frame is too large', cause: 'It is over maxFrameBytes.', fix: 'Push fewer ops at once.', retry: false },
+  invalid_frame: {
+    status: 400,
+    title: 'The frame is malformed',
+    cause: 'It is no frame of the protocol.',
+    fix: 'See docs/PROTOCOL.md.',
+    retry: false,
+  },
+  frame_too_large: {
+    status: 413,
+    title: 'The frame is too large',
+    cause: 'It is over maxFrameBytes.',
+    fix: 'Push fewer ops at once.',
+    retry: false,
+  },
   unsupported_protocol: {
     status: 400,
     title: 'The protocol version is not spoken here',
@@ -189,7 +249,13 @@ export const errorTable = {
     fix: 'Use the version that the detail names.',
     retry: false,
   },
-  hello_expected: { status: 400, title: 'HELLO comes first', cause: 'The socket has not said HELLO.', fix: 'Send HELLO.', retry: false },
+  hello_expected: {
+    status: 400,
+    title: 'HELLO comes first',
+    cause: 'The socket has not said HELLO.',
+    fix: 'Send HELLO.',
+    retry: false,
+  },
 } as const satisfies Readonly<Record<string, ErrorEntry>>;
 
 export type ErrorCode = keyof typeof errorTable;
@@ -208,7 +274,12 @@ export class AppError extends Error {
   /** Further members of the problem, as `expected` of `counter_gap`. */
   readonly members: Readonly<Record<string, number>>;
 
-  constructor(code: ErrorCode, detail?: string, errors: readonly FieldError[] = [], members: Readonly<Record<string, number>> = {}) {
+  constructor(
+    code: ErrorCode,
+    detail?: string,
+    errors: readonly FieldError[] = [],
+    members: Readonly<Record<string, number>> = {},
+  ) {
     super(detail ?? errorTable[code].cause);
     this.code = code;
     this.errors = errors;

@@ -21,11 +21,7 @@ const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /** Schema of an id: any UUID, upper or lower case, in; lower case out. */
 export const idSchema = <Id extends AnyId>() =>
-  z
-    .string()
-    .toLowerCase()
-    .regex(pattern, 'must be a UUID')
-    .meta({ format: 'uuid' }) as unknown as z.ZodType<Id, string>;
+  z.string().toLowerCase().regex(pattern, 'must be a UUID').meta({ format: 'uuid' }) as unknown as z.ZodType<Id, string>;
 
 /** The id that the text spells, or null when it is no UUID. */
 export function parseId<Id extends AnyId>(text: unknown): Id | null {

@@ -4,7 +4,7 @@
  */
 import { compareHlc, type Hlc, hlcAfter } from './clock.ts';
 import type { DeviceId, MemoryId } from './ids.ts';
-import { type MemoryFields, memoryLimits, type MemoryScope, type MemoryType, type Source } from './memory.ts';
+import { type MemoryFields, type MemoryScope, type MemoryType, memoryLimits, type Source } from './memory.ts';
 import type { Change } from './patch.ts';
 import {
   checkWrite,

@@ -134,7 +134,13 @@ export function unpackServerFrame(bytes: Uint8Array): ServerFrame {
       return unpackSnapshot(items);
     case frameCodes.RESET: {
       const code = resetCodes[asInteger(items[1], 'code')] ?? 'epoch_mismatch';
-      return { type: 'RESET', code, epoch: idAt(items[2], 'epoch'), floor: asInteger(items[3], 'floor'), head: asInteger(items[4], 'head') };
+      return {
+        type: 'RESET',
+        code,
+        epoch: idAt(items[2], 'epoch'),
+        floor: asInteger(items[3], 'floor'),
+        head: asInteger(items[4], 'head'),
+      };
     }
     case frameCodes.ERROR: {
       const error = { type: 'ERROR', code: asText(items[1], 'code'), detail: asText(items[2], 'detail') } as const;
@@ -212,10 +218,12 @@ function unpackWelcome(items: readonly unknown[]): ServerFrame {
 
 function unpackDelta(items: readonly unknown[]): Delta {
   const [, from, head, acked, hash, devices, events] = asArray(items, 'DELTA', 7);
-  const deviceByOrdinal = new Map(asArray(devices, 'devices').map((entry) => {
-    const [ordinal, id] = asArray(entry, 'devices', 2);
-    return [asInteger(ordinal, 'devices'), idAt<DeviceId>(id, 'devices')] as const;
-  }));
+  const deviceByOrdinal = new Map(
+    asArray(devices, 'devices').map((entry) => {
+      const [ordinal, id] = asArray(entry, 'devices', 2);
+      return [asInteger(ordinal, 'devices'), idAt<DeviceId>(id, 'devices')] as const;
+    }),
+  );
   const first = asInteger(from, 'from');
   const read = asArray(events, 'events').map((item, index) => eventFromPacked(item, first + index + 1, deviceByOrdinal));
   return {

@@ -6,7 +6,13 @@ import type { Memory } from '../core/memory.ts';
 import { changeToPatch, type PatchOperation, patchToChange } from '../core/patch.ts';
 import type { RegisterName } from '../core/register.ts';
 import type { ClientFrame, PushedOp, ServerFrame } from './frames.ts';
-import { clientFrameSchema, type JsonClientFrame, type JsonEvent, type JsonPushedOp, type JsonServerFrame } from './json-frames.ts';
+import {
+  clientFrameSchema,
+  type JsonClientFrame,
+  type JsonEvent,
+  type JsonPushedOp,
+  type JsonServerFrame,
+} from './json-frames.ts';
 import { MalformedValue } from './packed-values.ts';
 
 /** @throws MalformedValue */

@@ -55,7 +55,12 @@ export const clientFrameSchema = z.discriminatedUnion('type', [
   pong,
 ]);
 
-export const conflictRefSchema = z.object({ id: idSchema<ConflictId>(), register: z.string(), winnerSeq: count, loserSeq: count });
+export const conflictRefSchema = z.object({
+  id: idSchema<ConflictId>(),
+  register: z.string(),
+  winnerSeq: count,
+  loserSeq: count,
+});
 
 export const eventSchema = z.object({
   seq: count,

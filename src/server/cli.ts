@@ -64,7 +64,9 @@ async function verifyAll(db: Database): Promise<number> {
   let events = 0;
   let broken = 0;
   for (const [index, { user_id: userId }] of users.entries()) {
-    const verdict = await verifyLog(db, userId, (done) => progress(`user ${index + 1} of ${users.length}, ${events + done} events`));
+    const verdict = await verifyLog(db, userId, (done) =>
+      progress(`user ${index + 1} of ${users.length}, ${events + done} events`),
+    );
     events += verdict?.events ?? 0;
     if (verdict === null || verdict.verified) continue;
     broken++;
@@ -86,7 +88,9 @@ async function rebuildAll(db: Database, swap: boolean): Promise<number> {
     return 0;
   }
   say(`${report.differing} users differ; the first difference: ${JSON.stringify(report.firstDifference)}`);
-  say(swap ? `${report.swapped} users were swapped; restart the servers` : 'run again with --swap to put the rebuilt rows in place');
+  say(
+    swap ? `${report.swapped} users were swapped; restart the servers` : 'run again with --swap to put the rebuilt rows in place',
+  );
   return swap && report.swapped === report.differing ? 0 : 1;
 }
 

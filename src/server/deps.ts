@@ -66,7 +66,10 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
     );
     const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
-    const stopPoll = startHeadPoll({ db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') }, config.headPollMs);
+    const stopPoll = startHeadPoll(
+      { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
+      config.headPollMs,
+    );
     return {
       config,
       version: readVersion(),

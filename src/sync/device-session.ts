@@ -4,7 +4,15 @@
  */
 import { type ErrorCode, errorTable } from '../core/errors.ts';
 import type { DeviceId } from '../core/ids.ts';
-import { helloFlags, type ClientFrame, type ErrorFrame, type PushedOp, type Reset, type ServerFrame, type Welcome } from '../protocol/frames.ts';
+import {
+  type ClientFrame,
+  type ErrorFrame,
+  helloFlags,
+  type PushedOp,
+  type Reset,
+  type ServerFrame,
+  type Welcome,
+} from '../protocol/frames.ts';
 import { protocolVersion } from '../protocol/version.ts';
 import type { Applied, OutboxOp, Replica } from './replica.ts';
 
@@ -98,7 +106,12 @@ export class DeviceSession {
       const ops = takeFrame(waiting, this.#welcome.limits.maxOps);
       const [first] = ops;
       if (first === undefined) break;
-      frames.push({ type: 'PUSH', firstCounter: first.counter, base: first.base, ops: ops.map((op) => toPushedOp(op, first.base)) });
+      frames.push({
+        type: 'PUSH',
+        firstCounter: first.counter,
+        base: first.base,
+        ops: ops.map((op) => toPushedOp(op, first.base)),
+      });
       this.#pushed = first.counter + ops.length - 1;
       this.#outstanding.push(this.#pushed);
       waiting = waiting.slice(ops.length);

@@ -85,7 +85,8 @@ export class Replica {
   view(id: MemoryId): Memory | null {
     let memory = this.#rows.get(id) ?? null;
     for (const op of this.#outbox) {
-      if (op.memoryId === id) memory = withWrites(memory, { id, seq: memory?.seq ?? 0, change: op.change, lost: [], hlc: op.hlc, at: op.hlc.ms });
+      if (op.memoryId === id)
+        memory = withWrites(memory, { id, seq: memory?.seq ?? 0, change: op.change, lost: [], hlc: op.hlc, at: op.hlc.ms });
     }
     return memory;
   }
@@ -178,10 +179,26 @@ function withWrites(row: Memory | null, event: Applicable): Memory {
   const updatedAt = won.length > 0 ? Math.max(row?.updatedAt ?? 0, event.hlc.ms) : (row?.updatedAt ?? event.hlc.ms);
   const fields: Record<string, unknown> = { ...(row ?? emptyFields) };
   for (const { register, value } of won) if (tagOf(register) === null) fields[register] = value;
-  return { ...(fields as unknown as Memory), id: event.id, seq: event.seq, createdAt, updatedAt, tags: withTags(row?.tags ?? [], won) };
+  return {
+    ...(fields as unknown as Memory),
+    id: event.id,
+    seq: event.seq,
+    createdAt,
+    updatedAt,
+    tags: withTags(row?.tags ?? [], won),
+  };
 }
 
-const emptyFields = { content: '', type: 'fact', scope: 'user_global', confidence: null, source: null, tags: [], deleted: false, erased: false };
+const emptyFields = {
+  content: '',
+  type: 'fact',
+  scope: 'user_global',
+  confidence: null,
+  source: null,
+  tags: [],
+  deleted: false,
+  erased: false,
+};
 
 function withTags(tags: readonly string[], writes: readonly Write[]): readonly string[] {
   const present = new Set(tags);
@@ -199,5 +216,18 @@ function erased(event: LogEvent, row: Memory | null): Memory {
   // The erasing event keeps the time of creation: once the others are blank, a device that is new finds it nowhere else.
   const createdAt = change?.createdAt ?? row?.createdAt ?? hlc.ms;
   const updatedAt = Math.max(row?.updatedAt ?? 0, hlc.ms);
-  return { content: '', type: 'fact', scope: 'user_global', confidence: null, source: null, tags: [], deleted: true, erased: true, id, seq, createdAt, updatedAt };
+  return {
+    content: '',
+    type: 'fact',
+    scope: 'user_global',
+    confidence: null,
+    source: null,
+    tags: [],
+    deleted: true,
+    erased: true,
+    id,
+    seq,
+    createdAt,
+    updatedAt,
+  };
 }

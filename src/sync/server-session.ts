@@ -4,8 +4,9 @@
  *
  * `B` is a piece of the log as the edge holds it (stored bytes); the session only looks at where it begins and ends.
  */
-import type { Epoch, MemoryId } from '../core/ids.ts';
+
 import type { ErrorCode } from '../core/errors.ts';
+import type { Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
 import type { Auth, ClientFrame, Delta, DeltaHeader, Hello, Push, ResetCode, ServerFrame } from '../protocol/frames.ts';
 import type { TellLimits } from '../protocol/limits.ts';
@@ -37,7 +38,13 @@ export interface Opened {
 
 export type PushAnswer =
   /** `fresh`: events that the PUSH made. `replayedFrom`: the seq of its first op that the log held before. */
-  | { readonly kind: 'pushed'; readonly acked: number; readonly head: number; readonly fresh: number; readonly replayedFrom: number | null }
+  | {
+      readonly kind: 'pushed';
+      readonly acked: number;
+      readonly head: number;
+      readonly fresh: number;
+      readonly replayedFrom: number | null;
+    }
   | { readonly kind: 'counter_gap'; readonly expected: number }
   | { readonly kind: 'cursor_ahead'; readonly head: number }
   | { readonly kind: 'failed'; readonly code: ErrorCode };
@@ -205,13 +212,24 @@ function onOpened<B extends Piece>(state: SessionState, opened: Opened, now: num
   if (hello === null) return stay(state);
   const { epoch, head, floor, lastCounter, live, tokenExpiresAt } = opened;
   const reset = findReset(hello, opened);
-  if (reset !== null) return answer({ ...openSession(now), errors: state.errors }, { type: 'RESET', code: reset, epoch, floor, head });
+  if (reset !== null)
+    return answer({ ...openSession(now), errors: state.errors }, { type: 'RESET', code: reset, epoch, floor, head });
   // A device whose snapshot ended just before the connection did still waits for the ack of ops that the snapshot holds.
   const owed = lastCounter > 0;
   const known = { ...state, epoch, head: Math.max(state.head, head), floor, tokenExpiresAt, acked: lastCounter, owed };
   const { maxFrameBytes, maxOps, maxInFlight } = limits;
   const told = { maxFrameBytes, maxOps, maxInFlight };
-  const welcome = { type: 'WELCOME', protocol: protocolVersion, epoch, head, floor, lastCounter, now, tokenExpiresAt, limits: told } as const;
+  const welcome = {
+    type: 'WELCOME',
+    protocol: protocolVersion,
+    epoch,
+    head,
+    floor,
+    lastCounter,
+    now,
+    tokenExpiresAt,
+    limits: told,
+  } as const;
   const snapshot = hello.cursor < floor || head - hello.cursor > 2 * live ? { at: head, after: null } : null;
   return withFirst({ kind: 'send', frame: welcome }, pump({ ...known, phase: 'live', sent: hello.cursor, snapshot }, limits));
 }
@@ -229,10 +247,18 @@ function onPushed<B extends Piece>(state: SessionState, result: PushAnswer, limi
       // A replay is answered with its recorded outcome: the log is sent again from there, with the ack in its place.
       const sent = result.replayedFrom === null ? state.sent : Math.min(state.sent, result.replayedFrom - 1);
       const owed = state.owed || result.fresh === 0;
-      return pump({ ...state, sent, owed, head: Math.max(state.head, result.head), acked: Math.max(state.acked, result.acked) }, limits);
+      return pump(
+        { ...state, sent, owed, head: Math.max(state.head, result.head), acked: Math.max(state.acked, result.acked) },
+        limits,
+      );
     }
     case 'counter_gap':
-      return answer(state, { type: 'ERROR', code: 'counter_gap', detail: 'ops are missing before these', expected: result.expected });
+      return answer(state, {
+        type: 'ERROR',
+        code: 'counter_gap',
+        detail: 'ops are missing before these',
+        expected: result.expected,
+      });
     case 'cursor_ahead': {
       if (state.epoch === null) return stay(state);
       // Loads and further pushes of this connection may be under way: the device begins anew on another one.
@@ -241,7 +267,11 @@ function onPushed<B extends Piece>(state: SessionState, result: PushAnswer, limi
       return { state: { ...state, phase: 'closed' }, effects: [{ kind: 'send', frame: reset }, close] };
     }
     case 'failed':
-      return answer(state, { type: 'ERROR', code: result.code, detail: 'nothing of this frame is acknowledged; push it again later' });
+      return answer(state, {
+        type: 'ERROR',
+        code: result.code,
+        detail: 'nothing of this frame is acknowledged; push it again later',
+      });
   }
 }
 
@@ -270,7 +300,13 @@ function sendDelta<B extends Piece>(state: SessionState, piece: B, limits: Sessi
     ...(piece.hash !== undefined && caughtUp ? { hash: piece.hash } : {}),
   };
   const unconfirmed = piece.to > piece.from ? [...state.unconfirmed, piece.to] : state.unconfirmed;
-  const next = { ...state, sent: piece.to, unconfirmed, acked: Math.max(state.acked, piece.ownCounter), owed: state.owed && !caughtUp };
+  const next = {
+    ...state,
+    sent: piece.to,
+    unconfirmed,
+    acked: Math.max(state.acked, piece.ownCounter),
+    owed: state.owed && !caughtUp,
+  };
   return withFirst({ kind: 'sendDelta', header, piece }, pump(next, limits));
 }
 
@@ -307,17 +343,30 @@ function confirm<B extends Piece>(state: SessionState, to: number, limits: Sessi
 }
 
 /** The socket stays open for a client that errs now and then; one that keeps sending garbage is closed. */
-function onMalformed<B extends Piece>(state: SessionState, wrong: { readonly code: ErrorCode; readonly detail: string }, limits: SessionLimits): Step<B> {
+function onMalformed<B extends Piece>(
+  state: SessionState,
+  wrong: { readonly code: ErrorCode; readonly detail: string },
+  limits: SessionLimits,
+): Step<B> {
   const errors = state.errors + 1;
   const error = { kind: 'send', frame: { type: 'ERROR', code: wrong.code, detail: wrong.detail } } as const;
   if (errors < limits.maxErrors) return { state: { ...state, errors }, effects: [error] };
-  return { state: { ...state, phase: 'closed', errors }, effects: [error, { kind: 'close', closeCode: closeCodes.tooManyErrors, reason: 'too many malformed frames' }] };
+  return {
+    state: { ...state, phase: 'closed', errors },
+    effects: [error, { kind: 'close', closeCode: closeCodes.tooManyErrors, reason: 'too many malformed frames' }],
+  };
 }
 
 function refuse<B extends Piece>(state: SessionState, code: ErrorCode): Step<B> {
   const closeCode = code === 'device_revoked' ? closeCodes.revoked : code === 'unauthorized' ? closeCodes.unauthorized : 1011;
   const frame = { type: 'ERROR', code, detail: refusalDetail[code] ?? 'try again later' } as const;
-  return { state: { ...state, phase: 'closed' }, effects: [{ kind: 'send', frame }, { kind: 'close', closeCode, reason: code }] };
+  return {
+    state: { ...state, phase: 'closed' },
+    effects: [
+      { kind: 'send', frame },
+      { kind: 'close', closeCode, reason: code },
+    ],
+  };
 }
 
 const refusalDetail: Partial<Readonly<Record<ErrorCode, string>>> = {
@@ -328,13 +377,22 @@ const refusalDetail: Partial<Readonly<Record<ErrorCode, string>>> = {
 function onTick<B extends Piece>(state: SessionState, now: number, limits: SessionLimits): Step<B> {
   if (now >= state.tokenExpiresAt) return refuse(state, 'unauthorized');
   if (state.phase === 'new' && now - state.openedAt > limits.helloTimeoutMs) {
-    return { state: { ...state, phase: 'closed' }, effects: [{ kind: 'close', closeCode: closeCodes.helloTimeout, reason: 'no HELLO' }] };
+    return {
+      state: { ...state, phase: 'closed' },
+      effects: [{ kind: 'close', closeCode: closeCodes.helloTimeout, reason: 'no HELLO' }],
+    };
   }
   return pump(state, limits);
 }
 
 const stay = <B extends Piece>(state: SessionState): Step<B> => ({ state, effects: [] });
 
-const answer = <B extends Piece>(state: SessionState, frame: Exclude<ServerFrame, Delta>): Step<B> => ({ state, effects: [{ kind: 'send', frame }] });
+const answer = <B extends Piece>(state: SessionState, frame: Exclude<ServerFrame, Delta>): Step<B> => ({
+  state,
+  effects: [{ kind: 'send', frame }],
+});
 
-const withFirst = <B extends Piece>(first: Effect<B>, rest: Step<B>): Step<B> => ({ state: rest.state, effects: [first, ...rest.effects] });
+const withFirst = <B extends Piece>(first: Effect<B>, rest: Step<B>): Step<B> => ({
+  state: rest.state,
+  effects: [first, ...rest.effects],
+});

@@ -89,7 +89,10 @@ function valuesContract(db: () => Database): void {
 
   it('[DB-1] bytes are Buffers, and are taken from any Uint8Array', async () => {
     const bytes = new Uint8Array([9, 1, 2, 3]).subarray(1);
-    const [row] = await db().query<{ one: Buffer; many: Buffer[] }>('select $1::bytea as one, $2::bytea[] as many', [bytes, [bytes]]);
+    const [row] = await db().query<{ one: Buffer; many: Buffer[] }>('select $1::bytea as one, $2::bytea[] as many', [
+      bytes,
+      [bytes],
+    ]);
     expect(row).toStrictEqual({ one: Buffer.from([1, 2, 3]), many: [Buffer.from([1, 2, 3])] });
   });
 
@@ -100,16 +103,26 @@ function valuesContract(db: () => Database): void {
   });
 
   it('[DB-1] counts are numbers; types without a JavaScript type stay text', async () => {
-    const rows = await db().query("select count(*) as n, 1.50::numeric as amount, date '2026-01-31' as day from generate_series(1, 3)");
+    const rows = await db().query(
+      "select count(*) as n, 1.50::numeric as amount, date '2026-01-31' as day from generate_series(1, 3)",
+    );
     expect(rows).toStrictEqual([{ n: 3, amount: '1.50', day: '2026-01-31' }]);
   });
 
   it('[DB-1] unnest of arrays of many rows', async () => {
     const ids = Array.from({ length: 2_000 }, (_, index) => index);
     const names = ids.map((id) => `name "${id}"`);
-    await db().query({ name: 'insert-items', text: 'insert into items select * from unnest($1::int[], $2::text[])' }, [ids, names]);
-    await db().query({ name: 'insert-items', text: 'insert into items select * from unnest($1::int[], $2::text[])' }, [[-1], ['again']]);
-    expect(await db().query('select count(*) as n, max(name) as last from items')).toStrictEqual([{ n: 2_001, last: 'name "999"' }]);
+    await db().query({ name: 'insert-items', text: 'insert into items select * from unnest($1::int[], $2::text[])' }, [
+      ids,
+      names,
+    ]);
+    await db().query({ name: 'insert-items', text: 'insert into items select * from unnest($1::int[], $2::text[])' }, [
+      [-1],
+      ['again'],
+    ]);
+    expect(await db().query('select count(*) as n, max(name) as last from items')).toStrictEqual([
+      { n: 2_001, last: 'name "999"' },
+    ]);
   });
 }
 
@@ -218,7 +231,9 @@ function kyselyContract(db: () => Database): void {
   });
 
   it('[DB-5] Kysely opens no transaction of its own', async () => {
-    const work = db().kysely.transaction().execute(async () => 1);
+    const work = db()
+      .kysely.transaction()
+      .execute(async () => 1);
     await expect(work).rejects.toThrow('use Database.transaction()');
   });
 }

@@ -167,7 +167,7 @@ describe('an open conflict', () => {
     ['cocoa', 'loser'],
     ['coffee', 'winner'],
     ['water', 'overwritten'],
-  ] as const)('[MRG-3] is closed by writing %j in knowledge of it: %s', (content, resolution) => {
+  ] as const)('[MRG-8] is closed by writing %j in knowledge of it: %s', (content, resolution) => {
     const fourth = lastOf(...conflict, ['phone', 3, 5_000, { content }]);
     expect(fourth.closed).toMatchObject([{ conflict: { register: 'content', loserSeq: 3 }, resolution }]);
     expect(fourth.state.conflicts).toEqual([]);

@@ -37,7 +37,13 @@ describe('configuration', () => {
   });
 
   it('reads what is set; empty is not set', () => {
-    const env = { PORT: '0', HOST: '', CORS_ORIGIN: 'https://a.org, chrome-extension://abc ,', TRUST_PROXY: '10.0.0.0/8,::1', LOG_LEVEL: 'silent' };
+    const env = {
+      PORT: '0',
+      HOST: '',
+      CORS_ORIGIN: 'https://a.org, chrome-extension://abc ,',
+      TRUST_PROXY: '10.0.0.0/8,::1',
+      LOG_LEVEL: 'silent',
+    };
     expect(load(env)).toMatchObject({
       port: 0,
       host: '127.0.0.1',
@@ -59,7 +65,11 @@ describe('configuration', () => {
     ['PORT', ' ', 'PORT must be a whole number from 0 to 65535, not " "'],
     ['RATE_LIMIT', 'yes', 'RATE_LIMIT must be one of on, off, not "yes"'],
     ['NODE_ENV', 'prod', 'NODE_ENV must be one of development, production, test, not "prod"'],
-    ['CORS_ORIGIN', 'https://a.org/path', 'CORS_ORIGIN must be origins as in https://example.org, comma separated, or *, not "https://a.org/path"'],
+    [
+      'CORS_ORIGIN',
+      'https://a.org/path',
+      'CORS_ORIGIN must be origins as in https://example.org, comma separated, or *, not "https://a.org/path"',
+    ],
     ['TRUST_PROXY', 'all', 'TRUST_PROXY must be IP addresses or CIDR ranges, comma separated, not "all"'],
     ['DATABASE_URL', 'mysql://u:hunter2@db', 'DATABASE_URL must be a URL as in postgres://user:password@host:5432/database'],
     ['JWT_SECRET', 'hunter2', 'JWT_SECRET must be at least 32 bytes long, as `openssl rand -base64 32` writes it'],
@@ -73,7 +83,10 @@ describe('configuration', () => {
 
   it('production needs a secret and keeps its limits', () => {
     const problems = problemsOf({ NODE_ENV: 'production', RATE_LIMIT: 'off' });
-    expect(problems).toStrictEqual([expect.stringMatching(/^JWT_SECRET must be set/), 'RATE_LIMIT must be on when NODE_ENV is production']);
+    expect(problems).toStrictEqual([
+      expect.stringMatching(/^JWT_SECRET must be set/),
+      'RATE_LIMIT must be on when NODE_ENV is production',
+    ]);
     expect(problemsOf({ NODE_ENV: 'production', JWT_SECRET: secret })).toStrictEqual([]);
   });
 

@@ -48,7 +48,9 @@ describe('the server process', () => {
   it('says where it listens, on what, and what to try', async () => {
     const run = start();
     const url = await run.url;
-    expect(run.output.out).toMatch(/^AIBrain Server \d+\.\d+\.\d+\nlistening on http:\/\/127\.0\.0\.1:\d+\ndatabase +PGlite .* in .*\nstarted in +\d+ ms\n/);
+    expect(run.output.out).toMatch(
+      /^AIBrain Server \d+\.\d+\.\d+\nlistening on http:\/\/127\.0\.0\.1:\d+\ndatabase +PGlite .* in .*\nstarted in +\d+ ms\n/,
+    );
     expect(run.output.out).toContain(`curl -X POST ${url}/api/v1/auth/register`);
     expect(run.output.out).toContain('npm run demo');
     expect((await send('GET', `${url}/ready`)).status).toBe(200);
@@ -85,7 +87,9 @@ describe('the server process', () => {
       'aibrain: PORT must be a whole number from 0 to 65535, not "x"\n' +
         'aibrain: LOG_LEVEL must be one of silent, fatal, error, warn, info, debug, trace, not "loud"\n',
     );
-    expect(await refusal({ NODE_ENV: 'production' })).toMatch(/^aibrain: JWT_SECRET must be set when NODE_ENV is production: .*\n$/);
+    expect(await refusal({ NODE_ENV: 'production' })).toMatch(
+      /^aibrain: JWT_SECRET must be set when NODE_ENV is production: .*\n$/,
+    );
   });
 
   it('refuses a data folder that another server has open', async () => {
@@ -98,7 +102,9 @@ describe('the server process', () => {
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const address = taken.address();
     const port = typeof address === 'object' && address !== null ? String(address.port) : '';
-    expect(await refusal({ PORT: port })).toBe(`aibrain: port ${port} of 127.0.0.1 is in use: stop what listens there, or set PORT\n`);
+    expect(await refusal({ PORT: port })).toBe(
+      `aibrain: port ${port} of 127.0.0.1 is in use: stop what listens there, or set PORT\n`,
+    );
     taken.close();
     await start().url;
   });
@@ -111,7 +117,10 @@ describe('the server process', () => {
 });
 
 function startProcess(env: Readonly<Record<string, string>>): Run {
-  const child = spawn(process.execPath, [program], { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [program], {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output = { out: '', err: '' };
   const exitCode = new Promise<number | null>((resolve) => child.once('close', resolve));
   const url = new Promise<string>((resolve, reject) => {

@@ -29,10 +29,25 @@ export async function createDatabaseUser(db: Database, deviceCount = 1): Promise
   await db.transaction(async ({ kysely }) => {
     const user = { user_id: userId, email: `${userId}@example.org`, password_hash: '', settings: '{}', created_at };
     await kysely.insertInto('users').values(user).execute();
-    const head = { epoch, hash: genesisHash(sha256, epoch), clock: clockToBytes(new Map()), state_hash: stateHashToBytes(emptyStateHash) };
-    await kysely.insertInto('user_heads').values({ user_id: userId, ...head }).execute();
+    const head = {
+      epoch,
+      hash: genesisHash(sha256, epoch),
+      clock: clockToBytes(new Map()),
+      state_hash: stateHashToBytes(emptyStateHash),
+    };
+    await kysely
+      .insertInto('user_heads')
+      .values({ user_id: userId, ...head })
+      .execute();
     const none = { platform: null, session_id: null, revoked_at: null };
-    const rows = devices.map((device) => ({ ...device, ...none, user_id: userId, name: 'test', created_at, last_seen_at: created_at }));
+    const rows = devices.map((device) => ({
+      ...device,
+      ...none,
+      user_id: userId,
+      name: 'test',
+      created_at,
+      last_seen_at: created_at,
+    }));
     if (rows.length > 0) await kysely.insertInto('devices').values(rows).execute();
   });
   return { userId, epoch, devices };
@@ -44,10 +59,16 @@ export interface AppendNode extends GroupCommit {
 }
 
 /** An append as a process of its own has it, with its own cache. */
-export function createAppendNode(db: Database, options: { readonly now?: () => number; readonly limits?: GroupCommitLimits } = {}): AppendNode {
+export function createAppendNode(
+  db: Database,
+  options: { readonly now?: () => number; readonly limits?: GroupCommitLimits } = {},
+): AppendNode {
   const committed: UserPlan[] = [];
   const now = options.now ?? Date.now;
-  const append = createGroupCommit({ db, now, cache: createAppendCache(), onCommitted: (plan) => committed.push(plan) }, options.limits);
+  const append = createGroupCommit(
+    { db, now, cache: createAppendCache(), onCommitted: (plan) => committed.push(plan) },
+    options.limits,
+  );
   return { ...append, committed };
 }
 
@@ -69,7 +90,13 @@ export function op(memoryId: MemoryId, writes: readonly Write[], hlcMs: number =
 
 export const setting = (register: Write['register'], value: RegisterValue): readonly Write[] => [{ register, value }];
 
-export function push(user: DatabaseUser, device: number, firstCounter: number, base: number, ops: readonly PushedOp[]): PushRequest {
+export function push(
+  user: DatabaseUser,
+  device: number,
+  firstCounter: number,
+  base: number,
+  ops: readonly PushedOp[],
+): PushRequest {
   const replica = user.devices[device - 1];
   if (replica === undefined) throw new RangeError(`no device ${device}`);
   return { kind: 'push', userId: user.userId, device: replica, firstCounter, base, ops };

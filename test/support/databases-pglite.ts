@@ -8,8 +8,8 @@ import { openEmbedded } from '../../src/server/infra/embedded.ts';
 import { packFolder, unpackFolder } from '../../src/server/infra/embedded-archive.ts';
 import { templateKey } from '../../src/server/infra/embedded-template.ts';
 import { migrate } from '../../src/server/infra/migrate.ts';
-import type { TestDatabase } from './databases.ts';
 import { migrationsFolder, migrationsKey } from './migrations.ts';
+import type { TestDatabase } from './test-database.ts';
 
 /** A data folder in which nothing but an empty cluster is; the caller removes it. */
 export async function createTestFolder(key = 'empty'): Promise<string> {

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '../../src/server/infra/database.ts';
 import { migrate } from '../../src/server/infra/migrate.ts';
 import { openPostgres } from '../../src/server/infra/postgres.ts';
-import type { TestDatabase } from './databases.ts';
 import { migrationsFolder, migrationsKey } from './migrations.ts';
+import type { TestDatabase } from './test-database.ts';
 
 // Any number will do, if it is always the same one.
 const templateLock = 4_717_325;

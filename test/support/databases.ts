@@ -6,14 +6,11 @@ import { describe } from 'vitest';
 import type { Database } from '../../src/server/infra/database.ts';
 import { openTestFolder } from './databases-pglite.ts';
 import { openTestClone } from './databases-postgresql.ts';
+import type { TestDatabase } from './test-database.ts';
+
+export type { TestDatabase };
 
 export type Engine = Database['engine'];
-
-export interface TestDatabase extends AsyncDisposable {
-  readonly db: Database;
-  /** The data folder, or the URL. */
-  readonly place: string;
-}
 
 export interface TestDatabaseOptions {
   /** Without the tables of `migrations/`. */

@@ -64,7 +64,11 @@ export class TestDevice {
   async connect(url = this.#options.url): Promise<this> {
     await this.open('', url);
     const { token, deflate } = this.#options;
-    this.#session = new DeviceSession(this.replica, { token, deflate: deflate ?? false, newDeviceId: () => randomUUID() as DeviceId });
+    this.#session = new DeviceSession(this.replica, {
+      token,
+      deflate: deflate ?? false,
+      newDeviceId: () => randomUUID() as DeviceId,
+    });
     this.send(this.#session.hello(this.now));
     return this;
   }
@@ -97,7 +101,10 @@ export class TestDevice {
   async until(isDone: () => boolean, what = 'the condition'): Promise<this> {
     while (!isDone()) {
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`${what}: nothing came for 15 s; last ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`)), 15_000);
+        const timer = setTimeout(
+          () => reject(new Error(`${what}: nothing came for 15 s; last ${JSON.stringify(this.frames.at(-1))?.slice(0, 300)}`)),
+          15_000,
+        );
         this.#waiting.push(() => {
           clearTimeout(timer);
           resolve();

@@ -3,9 +3,9 @@
  * state machine. Nothing happens by itself: every load and every answer waits until the test lets it happen.
  */
 import { hash } from 'node:crypto';
+import type { LogEvent } from '../../src/core/event.ts';
 import { genesisHash } from '../../src/core/hash-chain.ts';
 import { type DeviceId, type Epoch, idFromBytes, type MemoryId, serverDeviceId, type UserId } from '../../src/core/ids.ts';
-import type { LogEvent } from '../../src/core/event.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import type { MemoryState } from '../../src/core/merge.ts';
 import { emptyStateHash, stateHashToString } from '../../src/core/state-hash.ts';
@@ -18,7 +18,16 @@ import { sha256 } from '../../src/server/infra/bytes.ts';
 import type { PlacedDot } from '../../src/server/log/clock-at.ts';
 import type { Head } from '../../src/server/log/head.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
-import { type Effect, type Input, openSession, type Piece, type PushAnswer, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
+import {
+  type Effect,
+  type Input,
+  openSession,
+  type Piece,
+  type PushAnswer,
+  type SessionLimits,
+  type SessionState,
+  step,
+} from '../../src/sync/server-session.ts';
 
 export interface ModelPiece extends Piece {
   readonly events: readonly LogEvent[];
@@ -95,13 +104,22 @@ export class ModelServer {
 
   submit(request: AppendRequest): AppendResult {
     const head = { ...this.#head, deviceByOrdinal: this.#deviceByOrdinal() };
-    const plan = planUser({ head, states: this.#states, clockByBase: new Map(), dotsSince: () => this.#dots, requests: [request], at: this.now });
+    const plan = planUser({
+      head,
+      states: this.#states,
+      clockByBase: new Map(),
+      dotsSince: () => this.#dots,
+      requests: [request],
+      at: this.now,
+    });
     const events = plan.events.map((row) => eventFromPacked(unpack(row.wire), row.seq, this.#deviceByOrdinal()));
     for (const { device, counter, seq } of plan.events) this.#dots.push({ device, counter, seq });
     for (const [id, state] of plan.states) this.#states.set(id, state);
     this.#events.push(...events);
     this.#head = plan.after;
-    if (events.length > 0) for (const connection of this.#connections) connection.committed(this.piece(plan.before.seq, connection.ordinal, events.length));
+    if (events.length > 0)
+      for (const connection of this.#connections)
+        connection.committed(this.piece(plan.before.seq, connection.ordinal, events.length));
     const [result] = plan.results;
     if (result === undefined) throw new Error('no answer');
     return result;
@@ -221,7 +239,9 @@ export class ModelConnection {
         this.#pushes.push(effect.push);
         return this.#later(() => this.#append(), null);
       case 'load':
-        return this.#later(() => this.#input({ kind: 'loaded', piece: this.#server.piece(effect.from, this.ordinal) }), { kind: 'loadFailed' });
+        return this.#later(() => this.#input({ kind: 'loaded', piece: this.#server.piece(effect.from, this.ordinal) }), {
+          kind: 'loadFailed',
+        });
       case 'loadSnapshot': {
         const load = (): void => this.#input({ kind: 'loadedSnapshot', memories: this.#server.page(effect.after, effect.limit) });
         return this.#later(load, { kind: 'loadFailed' });
@@ -255,7 +275,14 @@ export class ModelConnection {
     const push = this.#pushes.shift();
     if (push === undefined || !this.isOpen) return;
     const { firstCounter, base, ops } = push;
-    const result = this.#server.submit({ kind: 'push', userId: this.#server.head.userId, device: this.#replica, firstCounter, base, ops });
+    const result = this.#server.submit({
+      kind: 'push',
+      userId: this.#server.head.userId,
+      device: this.#replica,
+      firstCounter,
+      base,
+      ops,
+    });
     const answer = (): void => this.#input({ kind: 'pushed', answer: this.#answer(result, ops.length) });
     this.#todo.push({ happen: answer, fail: answer });
   }
@@ -264,7 +291,11 @@ export class ModelConnection {
     this.#replica = this.#server.replica(hello.device);
     const { epoch, seq, floor, live, clock } = this.#server.head;
     const lastCounter = clock.get(this.ordinal) ?? 0;
-    this.#input({ kind: 'opened', opened: { epoch, head: seq, floor, live, lastCounter, tokenExpiresAt: 2 ** 50 }, now: this.#server.now });
+    this.#input({
+      kind: 'opened',
+      opened: { epoch, head: seq, floor, live, lastCounter, tokenExpiresAt: 2 ** 50 },
+      now: this.#server.now,
+    });
   }
 
   #answer(result: AppendResult, ops: number): PushAnswer {

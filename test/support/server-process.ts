@@ -13,8 +13,17 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 export async function startServerProcess(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
-  const settings = { PORT: '0', LOG_LEVEL: 'error', RATE_LIMIT: 'off', JWT_SECRET: 'a secret that is long enough for a test', ...env };
-  const child = spawn(process.execPath, [program], { env: { PATH: process.env['PATH'], ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const settings = {
+    PORT: '0',
+    LOG_LEVEL: 'error',
+    RATE_LIMIT: 'off',
+    JWT_SECRET: 'a secret that is long enough for a test',
+    ...env,
+  };
+  const child = spawn(process.execPath, [program], {
+    env: { PATH: process.env['PATH'], ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const ended = once(child, 'close');
   let output = '';
   const url = await new Promise<string>((resolve, reject) => {

@@ -7,7 +7,7 @@ import type { ClientFrame, ServerFrame } from '../../src/protocol/frames.ts';
 import { DeviceSession } from '../../src/sync/device-session.ts';
 import { Replica } from '../../src/sync/replica.ts';
 import { creation } from '../support/append.ts';
-import { type ModelConnection, modelId, ModelServer, smallLimits } from '../support/model-server.ts';
+import { type ModelConnection, ModelServer, modelId, smallLimits } from '../support/model-server.ts';
 
 const memories = Array.from({ length: 4 }, (_, n) => modelId<MemoryId>('memory', n));
 
@@ -87,16 +87,24 @@ const writesArb: fc.Arbitrary<readonly Write[]> = fc.oneof(
   { arbitrary: fc.constantFrom('d', 'e').map((value): Write[] => [{ register: 'content', value }]), weight: 4 },
   { arbitrary: fc.boolean().map((value): Write[] => [{ register: 'deleted', value }]), weight: 2 },
   {
-    arbitrary: fc.tuple(fc.constantFrom('tags/x', 'tags/y', 'tags/z') as fc.Arbitrary<Write['register']>, fc.boolean()).map(
-      ([register, value]): Write[] => [{ register, value }],
-    ),
+    arbitrary: fc
+      .tuple(fc.constantFrom('tags/x', 'tags/y', 'tags/z') as fc.Arbitrary<Write['register']>, fc.boolean())
+      .map(([register, value]): Write[] => [{ register, value }]),
     weight: 2,
   },
-  { arbitrary: fc.constantFrom<Write>({ register: 'confidence', value: 7 }, { register: 'type', value: 'task' }).map((write) => [write]), weight: 1 },
+  {
+    arbitrary: fc
+      .constantFrom<Write>({ register: 'confidence', value: 7 }, { register: 'type', value: 'task' })
+      .map((write) => [write]),
+    weight: 1,
+  },
 );
 
 const stepArb = fc.oneof(
-  { arbitrary: fc.record({ does: fc.constant('write' as const), memory: fc.nat(memories.length - 1), writes: writesArb }), weight: 6 },
+  {
+    arbitrary: fc.record({ does: fc.constant('write' as const), memory: fc.nat(memories.length - 1), writes: writesArb }),
+    weight: 6,
+  },
   { arbitrary: fc.record({ does: fc.constant('send' as const) }), weight: 6 },
   { arbitrary: fc.record({ does: fc.constant('receive' as const), twice: fc.boolean() }), weight: 6 },
   { arbitrary: fc.record({ does: fc.constant('work' as const), choice: fc.nat(5) }), weight: 8 },
@@ -144,14 +152,19 @@ function settle(devices: readonly SimulatedDevice[]): void {
     }
     if (devices.every((device) => device.isConnected && device.isCaughtUp && !device.isBusy)) return;
   }
-  throw new Error(`no end: ${JSON.stringify(devices.map(({ replica }) => ({ cursor: replica.cursor, outbox: replica.outbox.length })))}`);
+  throw new Error(
+    `no end: ${JSON.stringify(devices.map(({ replica }) => ({ cursor: replica.cursor, outbox: replica.outbox.length })))}`,
+  );
 }
 
 function simulate(deviceCount: number): { readonly server: ModelServer; readonly devices: readonly SimulatedDevice[] } {
   const server = new ModelServer();
   let made = 0;
   const newId = (): DeviceId => modelId<DeviceId>('device', made++);
-  const devices = Array.from({ length: deviceCount }, (_, index) => new SimulatedDevice(server, newId(), 1_000 + 100 * index, newId));
+  const devices = Array.from(
+    { length: deviceCount },
+    (_, index) => new SimulatedDevice(server, newId(), 1_000 + 100 * index, newId),
+  );
   return { server, devices };
 }
 
@@ -193,7 +206,12 @@ describe('devices and a server', () => {
           if (device === undefined) continue;
           perform(device, step);
           const { replica } = device;
-          const last = new Map(server.events.slice(0, replica.cursor).filter((event) => event.outcome !== 'rejected').map((event) => [event.memoryId, event.seq]));
+          const last = new Map(
+            server.events
+              .slice(0, replica.cursor)
+              .filter((event) => event.outcome !== 'rejected')
+              .map((event) => [event.memoryId, event.seq]),
+          );
           for (const [id, seq] of last) expect(replica.rows.get(id)?.seq ?? 0).toBeGreaterThanOrEqual(seq);
         }
       }),
@@ -228,8 +246,19 @@ describe('a replica', () => {
     const server = new ModelServer();
     const other = server.replica(modelId<DeviceId>('device', 9));
     for (let counter = 1; counter <= events; counter++) {
-      const op = { memoryId: memories[counter % memories.length] as MemoryId, hlc: { ms: 1, count: 0 }, change: { writes: creation(`${counter}`) } };
-      server.submit({ kind: 'push', userId: server.head.userId, device: other, firstCounter: counter, base: server.head.seq, ops: [op] });
+      const op = {
+        memoryId: memories[counter % memories.length] as MemoryId,
+        hlc: { ms: 1, count: 0 },
+        change: { writes: creation(`${counter}`) },
+      };
+      server.submit({
+        kind: 'push',
+        userId: server.head.userId,
+        device: other,
+        firstCounter: counter,
+        base: server.head.seq,
+        ops: [op],
+      });
     }
     return server;
   }
@@ -271,7 +300,10 @@ describe('a replica', () => {
     replica.apply({ type: 'DELTA', from: 0, to: 0, head: 0, acked: 1, events: [] }, 1);
     replica.fork(modelId<DeviceId>('device', 1));
     expect(replica.device).toBe(modelId<DeviceId>('device', 1));
-    expect(replica.outbox.map((op) => [op.counter, op.change.writes[0]?.value])).toEqual([[1, 'b'], [2, 'c']]);
+    expect(replica.outbox.map((op) => [op.counter, op.change.writes[0]?.value])).toEqual([
+      [1, 'b'],
+      [2, 'c'],
+    ]);
     expect(replica.write(memory, { writes: creation('d') }, 5).counter).toBe(3);
   });
 
@@ -327,7 +359,15 @@ describe('a device session', () => {
     const replica = new Replica(id);
     const session = new DeviceSession(replica, { newDeviceId: () => id });
     const { maxFrameBytes, maxOps, maxInFlight } = smallLimits;
-    const told = { protocol: 1, epoch: new ModelServer().head.epoch, head: 0, floor: 0, lastCounter: 0, now: 1, tokenExpiresAt: 1 };
+    const told = {
+      protocol: 1,
+      epoch: new ModelServer().head.epoch,
+      head: 0,
+      floor: 0,
+      lastCounter: 0,
+      now: 1,
+      tokenExpiresAt: 1,
+    };
     session.receive({ type: 'WELCOME', ...told, limits: { maxFrameBytes, maxOps, maxInFlight } }, 1);
     return { replica, session };
   }

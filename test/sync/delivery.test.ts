@@ -5,7 +5,15 @@ import type { DeviceId, Epoch } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import type { Hello } from '../../src/protocol/frames.ts';
 import { protocolVersion } from '../../src/protocol/version.ts';
-import { type Effect, type Input, openSession, type Piece, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
+import {
+  type Effect,
+  type Input,
+  openSession,
+  type Piece,
+  type SessionLimits,
+  type SessionState,
+  step,
+} from '../../src/sync/server-session.ts';
 
 const limits: SessionLimits = {
   maxFrameBytes: 1_000,
@@ -25,7 +33,10 @@ class Delivery {
   #state: SessionState = openSession(0);
   /** For each event the device's own counter, 0 for another's. */
   readonly #log: number[];
-  readonly #todo: (Extract<Effect<Piece>, { kind: 'load' | 'loadSnapshot' }> | { readonly kind: 'answer'; readonly input: Input<Piece> })[] = [];
+  readonly #todo: (
+    | Extract<Effect<Piece>, { kind: 'load' | 'loadSnapshot' }>
+    | { readonly kind: 'answer'; readonly input: Input<Piece> }
+  )[] = [];
   #own = 0;
   #cursor: number;
   #acked = 0;
@@ -42,7 +53,16 @@ class Delivery {
     this.#own = Math.max(0, ...log);
     this.#cursor = cursor;
     const epoch = 'e' as Epoch;
-    const hello: Hello = { type: 'HELLO', protocol: protocolVersion, flags: 0, device: 'd' as DeviceId, epoch, cursor, lastCounter: this.#own, now: 0 };
+    const hello: Hello = {
+      type: 'HELLO',
+      protocol: protocolVersion,
+      flags: 0,
+      device: 'd' as DeviceId,
+      epoch,
+      cursor,
+      lastCounter: this.#own,
+      now: 0,
+    };
     this.#input({ kind: 'frame', frame: hello, now: 0 });
     const opened = { epoch, head: log.length, floor: 0, lastCounter: this.#own, live, tokenExpiresAt: 1e9 };
     this.#input({ kind: 'opened', opened, now: 0 });
@@ -177,9 +197,11 @@ class Delivery {
 
 const actionArb: fc.Arbitrary<(delivery: Delivery) => void> = fc.oneof(
   {
-    arbitrary: fc
-      .tuple(fc.integer({ min: 1, max: 9 }), fc.boolean(), fc.boolean())
-      .map(([count, isOwn, isHere]) => (delivery: Delivery) => delivery.commit(count, isOwn, isHere)),
+    arbitrary: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.boolean(), fc.boolean()).map(
+      ([count, isOwn, isHere]) =>
+        (delivery: Delivery) =>
+          delivery.commit(count, isOwn, isHere),
+    ),
     weight: 6,
   },
   { arbitrary: fc.nat(9).map((back) => (delivery: Delivery) => delivery.replay(back)), weight: 2 },
@@ -189,7 +211,14 @@ const actionArb: fc.Arbitrary<(delivery: Delivery) => void> = fc.oneof(
   { arbitrary: fc.constant((delivery: Delivery) => delivery.congest()), weight: 1 },
   { arbitrary: fc.constant((delivery: Delivery) => delivery.drain()), weight: 2 },
   { arbitrary: fc.constant((delivery: Delivery) => delivery.tick()), weight: 1 },
-  { arbitrary: fc.tuple(fc.nat(5), fc.nat(9)).map(([choice, dice]) => (delivery: Delivery) => delivery.work(choice, dice === 0)), weight: 9 },
+  {
+    arbitrary: fc.tuple(fc.nat(5), fc.nat(9)).map(
+      ([choice, dice]) =>
+        (delivery: Delivery) =>
+          delivery.work(choice, dice === 0),
+    ),
+    weight: 9,
+  },
 );
 
 const logArb = fc.array(fc.boolean(), { maxLength: 20 }).map((owns) => {
@@ -200,11 +229,17 @@ const logArb = fc.array(fc.boolean(), { maxLength: 20 }).map((owns) => {
 describe('what a session sends', () => {
   it('[SYN-4] [SYN-8] has no gap, acknowledges only what has arrived, stays within its bounds, and is everything in the end', () => {
     fc.assert(
-      fc.property(logArb, fc.nat(20), fc.constantFrom(0, 3, 1_000), fc.array(actionArb, { maxLength: 120, size: 'max' }), (log, cursor, live, actions) => {
-        const delivery = new Delivery(log, Math.min(cursor, log.length), live);
-        for (const act of actions) act(delivery);
-        delivery.settle();
-      }),
+      fc.property(
+        logArb,
+        fc.nat(20),
+        fc.constantFrom(0, 3, 1_000),
+        fc.array(actionArb, { maxLength: 120, size: 'max' }),
+        (log, cursor, live, actions) => {
+          const delivery = new Delivery(log, Math.min(cursor, log.length), live);
+          for (const act of actions) act(delivery);
+          delivery.settle();
+        },
+      ),
       { numRuns: 2_000 },
     );
   });

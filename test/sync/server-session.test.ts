@@ -31,16 +31,42 @@ const limits: SessionLimits = {
   maxErrors: 3,
 };
 
-const hello: Hello = { type: 'HELLO', protocol: protocolVersion, flags: 0, device, epoch: null, cursor: 0, lastCounter: 0, token: 't', now };
+const hello: Hello = {
+  type: 'HELLO',
+  protocol: protocolVersion,
+  flags: 0,
+  device,
+  epoch: null,
+  cursor: 0,
+  lastCounter: 0,
+  token: 't',
+  now,
+};
 const opened: Opened = { epoch, head: 0, floor: 0, lastCounter: 0, live: 10, tokenExpiresAt: now + 60_000 };
 const pushFrame: ClientFrame = { type: 'PUSH', firstCounter: 1, base: 0, ops: [] };
 const accepted: PushAnswer = { kind: 'pushed', acked: 1, head: 1, fresh: 1, replayedFrom: null };
 
 const frame = (sent: ClientFrame): Input<Piece> => ({ kind: 'frame', frame: sent, now });
-const pushed = (answer: Partial<Extract<PushAnswer, { kind: 'pushed' }>>): Input<Piece> => ({ kind: 'pushed', answer: { ...accepted, ...answer } });
-const piece = (from: number, to: number, more: Partial<Piece> = {}): Piece => ({ from, to, head: to, ownCounter: 0, bytes: 10, ...more });
-const loaded = (from: number, to: number, more: Partial<Piece> = {}): Input<Piece> => ({ kind: 'loaded', piece: piece(from, to, more) });
-const committed = (from: number, to: number, more: Partial<Piece> = {}): Input<Piece> => ({ kind: 'committed', piece: piece(from, to, more) });
+const pushed = (answer: Partial<Extract<PushAnswer, { kind: 'pushed' }>>): Input<Piece> => ({
+  kind: 'pushed',
+  answer: { ...accepted, ...answer },
+});
+const piece = (from: number, to: number, more: Partial<Piece> = {}): Piece => ({
+  from,
+  to,
+  head: to,
+  ownCounter: 0,
+  bytes: 10,
+  ...more,
+});
+const loaded = (from: number, to: number, more: Partial<Piece> = {}): Input<Piece> => ({
+  kind: 'loaded',
+  piece: piece(from, to, more),
+});
+const committed = (from: number, to: number, more: Partial<Piece> = {}): Input<Piece> => ({
+  kind: 'committed',
+  piece: piece(from, to, more),
+});
 
 /** Plays the inputs from the start; returns the last state and the effects of the last input. */
 function play(...inputs: readonly Input<Piece>[]): { readonly state: SessionState; readonly effects: readonly Effect<Piece>[] } {
@@ -105,16 +131,31 @@ describe('every input in every phase', () => {
 
   const silent: Expected = ['closed'];
   const table: Record<keyof typeof inputs, Record<Phase, Expected>> = {
-    HELLO: { new: ['opening', 'open'], opening: ['opening', 'ERROR invalid_frame'], live: ['live', 'ERROR invalid_frame'], closed: silent },
+    HELLO: {
+      new: ['opening', 'open'],
+      opening: ['opening', 'ERROR invalid_frame'],
+      live: ['live', 'ERROR invalid_frame'],
+      closed: silent,
+    },
     'HELLO of another protocol': {
       new: ['new', 'ERROR unsupported_protocol'],
       opening: ['opening', 'ERROR invalid_frame'],
       live: ['live', 'ERROR invalid_frame'],
       closed: silent,
     },
-    PUSH: { new: ['new', 'ERROR hello_expected'], opening: ['opening', 'ERROR hello_expected'], live: ['live', 'append'], closed: silent },
+    PUSH: {
+      new: ['new', 'ERROR hello_expected'],
+      opening: ['opening', 'ERROR hello_expected'],
+      live: ['live', 'append'],
+      closed: silent,
+    },
     GOT: { new: ['new', 'ERROR hello_expected'], opening: ['opening', 'ERROR hello_expected'], live: ['live'], closed: silent },
-    AUTH: { new: ['new', 'ERROR hello_expected'], opening: ['opening', 'ERROR hello_expected'], live: ['live', 'authenticate'], closed: silent },
+    AUTH: {
+      new: ['new', 'ERROR hello_expected'],
+      opening: ['opening', 'ERROR hello_expected'],
+      live: ['live', 'authenticate'],
+      closed: silent,
+    },
     PING: { new: ['new', 'PONG'], opening: ['opening', 'PONG'], live: ['live', 'PONG'], closed: silent },
     PONG: { new: ['new'], opening: ['opening'], live: ['live'], closed: silent },
     malformed: {
@@ -253,7 +294,9 @@ describe('HELLO', () => {
 describe('PUSH', () => {
   it('[SYN-3] ack and effect travel in the same frame', () => {
     const { effects } = play(...greet(), frame(pushFrame), committed(0, 1, { ownCounter: 1, hash: 'h' }));
-    expect(effects).toMatchObject([{ kind: 'sendDelta', header: { from: 0, head: 1, acked: 1, hash: 'h' }, piece: { from: 0, to: 1 } }]);
+    expect(effects).toMatchObject([
+      { kind: 'sendDelta', header: { from: 0, head: 1, acked: 1, hash: 'h' }, piece: { from: 0, to: 1 } },
+    ]);
     const others = play(...greet(), committed(0, 1, { hash: 'h' }));
     expect(others.effects).toMatchObject([{ kind: 'sendDelta', header: { from: 0, head: 1 } }]);
     expect(others.effects[0]).not.toHaveProperty('header.acked');
@@ -329,7 +372,10 @@ describe('SNAPSHOT', () => {
   });
 
   it('[SYN-5] page by page: each begins after the last memory of the one before', () => {
-    const { effects } = play(...greet({ cursor: 0 }, { head: 50 }), { kind: 'loadedSnapshot', memories: [memory('c'), memory('b')] });
+    const { effects } = play(...greet({ cursor: 0 }, { head: 50 }), {
+      kind: 'loadedSnapshot',
+      memories: [memory('c'), memory('b')],
+    });
     expect(effects).toMatchObject([
       { kind: 'send', frame: { type: 'SNAPSHOT', at: 50, next: 'b' } },
       { kind: 'loadSnapshot', after: 'b', limit: 2 },
@@ -354,7 +400,10 @@ describe('time', () => {
   });
 
   it('[SYN-9] a revoked device is told so', () => {
-    expect(kinds(play(...greet(), { kind: 'refused', code: 'device_revoked' }).effects)).toEqual(['ERROR device_revoked', 'close 4403']);
+    expect(kinds(play(...greet(), { kind: 'refused', code: 'device_revoked' }).effects)).toEqual([
+      'ERROR device_revoked',
+      'close 4403',
+    ]);
   });
 
   it('[SYN-10] a load that failed is tried again by the next tick, hint or commit', () => {

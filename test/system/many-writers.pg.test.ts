@@ -34,7 +34,9 @@ it('[LOG-1] [SYN-7] [SYN-10] eight writers through two processes: readers by soc
   const { body: user } = await send<TestUser>('POST', `${urlOf(0)}/api/v1/auth/register`, { body });
   const reader = await new TestDevice({ url: urlOf(1), token: user.token }).connect();
   await reader.untilFrame('WELCOME');
-  const writers = await Promise.all(Array.from({ length: 8 }, (_, index) => new TestDevice({ url: urlOf(index), token: user.token }).connect()));
+  const writers = await Promise.all(
+    Array.from({ length: 8 }, (_, index) => new TestDevice({ url: urlOf(index), token: user.token }).connect()),
+  );
   const shared = newMemoryId();
   const perWriter = 100;
   const writing = writers.map(async (writer, index) => {
@@ -58,7 +60,9 @@ it('[LOG-1] [SYN-7] [SYN-10] eight writers through two processes: readers by soc
     writer.cut();
   }
   reader.cut();
-  const verdict = await send<{ verified: boolean; events: number }>('GET', `${urlOf(0)}/api/v1/audit/verify`, { token: user.token });
+  const verdict = await send<{ verified: boolean; events: number }>('GET', `${urlOf(0)}/api/v1/audit/verify`, {
+    token: user.token,
+  });
   expect(verdict.body).toMatchObject({ verified: true, events: total });
 }, 90_000);
 

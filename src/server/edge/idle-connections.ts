@@ -6,7 +6,7 @@ const checkEveryMs = 100;
 export function closeIdleConnectionsWhileDraining(app: FastifyInstance): void {
   let checking: NodeJS.Timeout | undefined;
   app.addHook('preClose', async () => {
-    checking = setInterval(() => app.server.closeIdleConnections(), checkEveryMs);
+    if (app.server.listening) checking = setInterval(() => app.server.closeIdleConnections(), checkEveryMs);
   });
   app.server.on('close', () => clearInterval(checking));
 }

@@ -3,8 +3,9 @@ import { stateHashToString } from '../../core/state-hash.ts';
 import type { StoredDelta } from '../../protocol/binary-codec.ts';
 import type { Piece } from '../../sync/server-session.ts';
 import type { Committed } from '../fanout/hub.ts';
-import type { DeltaPage } from '../log/read-delta.ts';
-import type { FrameForm } from './ws-frames.ts';
+import type { DeltaPage } from '../read/read-delta.ts';
+
+export type FrameForm = 'binary' | 'text';
 
 export interface SyncPiece extends Piece, StoredDelta {
   /** Frames of this piece that every socket of the user can share; filled as they are made. */

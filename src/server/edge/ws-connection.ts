@@ -19,10 +19,10 @@ import type { GroupCommit } from '../command/group-commit.ts';
 import type { Hub } from '../fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from '../infra/database.ts';
 import { readHead } from '../log/head.ts';
-import { readDelta, readSeqOfDot } from '../log/read-delta.ts';
-import { readSnapshot } from '../project/read-snapshot.ts';
-import { committedToPiece, pageToPiece, type SyncPiece } from './sync-piece.ts';
-import { deflateFrame, type FrameForm, isWorthDeflating, readFrame, writeDelta, writeFrame } from './ws-frames.ts';
+import { readDelta, readSeqOfDot } from '../read/read-delta.ts';
+import { readSnapshot } from '../read/read-snapshot.ts';
+import { committedToPiece, type FrameForm, pageToPiece, type SyncPiece } from './sync-piece.ts';
+import { deflateFrame, isWorthDeflating, readFrame, writeDelta, writeFrame } from './ws-frames.ts';
 
 export interface ConnectionDeps {
   readonly db: Database;

@@ -5,9 +5,7 @@ import { packDeflated, packDelta, packServerFrame, unpackClientFrame, unpackServ
 import type { ClientFrame, Delta, DeltaHeader, ServerFrame } from '../../protocol/frames.ts';
 import { parseClientFrame, serverFrameToJson } from '../../protocol/json-codec.ts';
 import { wireLimits } from '../../protocol/limits.ts';
-import type { SyncPiece } from './sync-piece.ts';
-
-export type FrameForm = 'binary' | 'text';
+import type { FrameForm, SyncPiece } from './sync-piece.ts';
 
 /** @throws MalformedValue */
 export function readFrame(data: Buffer, form: FrameForm): ClientFrame {

@@ -1,6 +1,7 @@
 /** SYN-10: re-reads the heads of users that somebody listens to, so that what other processes commit arrives too. */
-import type { Queryable } from '../infra/database.ts';
+
 import type { UserId } from '../../core/ids.ts';
+import type { Queryable } from '../infra/database.ts';
 import type { Hub } from './hub.ts';
 
 export interface HeadPollDeps {

@@ -8,7 +8,13 @@ import { valueParserByOid } from './sql-values.ts';
 /** A single-user PostgreSQL takes no checkpoint of its own, so its log would grow for ever. In segments of 1 MB. */
 const segmentsPerCheckpoint = 64;
 
-const startParams = [...PGlite.defaultStartParams.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync', '-c', 'enable_seqscan=off'];
+const startParams = [
+  ...PGlite.defaultStartParams.filter((param) => param !== '-F'),
+  '-c',
+  'wal_sync_method=fsync',
+  '-c',
+  'enable_seqscan=off',
+];
 
 const byteaOid = 17;
 // PGlite's own goes byte by byte.

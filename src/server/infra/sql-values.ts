@@ -5,8 +5,7 @@ export type ValueParser = (text: string) => unknown;
 const parseBytea = (text: string): Buffer => Buffer.from(text.slice(2), 'hex');
 
 // The server writes `2026-01-31 12:00:00.5+00`; only the ISO form is parsed alike by every JavaScript engine.
-const parseTimestamptz = (text: string): Date =>
-  new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
+const parseTimestamptz = (text: string): Date => new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
 
 const parseBoolean = (text: string): boolean => text === 't';
 

@@ -2,7 +2,7 @@
  * Lists of memories, newest first, by keyset. There is no index for them on purpose: an index on a column that updates
  * change ends heap-only updates, and the log's rate with them (docs/decisions). So a page reads the user's rows by the
  * primary key and keeps the best few. On PostgreSQL 17, p50 of a page of 50, any order or filter, first page or deep: 2 ms
- * for 1,000 memories, 10 ms for 10,000, 40 to 75 ms for 100,000.
+ * for 1,000 memories, 10 ms for 10,000, 35 to 75 ms for 100,000.
  */
 import { sql } from 'kysely';
 import type { MemoryId, UserId } from '../../core/ids.ts';

@@ -4,9 +4,9 @@ import type { Epoch, UserId } from '../../core/ids.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
 import { type Head, readHead } from '../log/head.ts';
-import { type DeltaPage, readDelta } from '../log/read-delta.ts';
 import { type EventRecord, recordToEvent } from '../log/read-events.ts';
 import { type MemoryView, type MemoryViewRow, rowToView, viewColumns } from './memory-view.ts';
+import { type DeltaPage, readDelta } from './read-delta.ts';
 
 /** How far the caller has come, in which lineage of the log. */
 export interface SyncCursor {

@@ -38,8 +38,16 @@ describe('access tokens', () => {
     expect(Buffer.from(header, 'base64url').toString()).not.toContain(secret.toString('base64url').slice(0, 8));
   });
 
-  const jwt = (sid: unknown = sessionId, alg = 'HS256') => new SignJWT({ sid }).setProtectedHeader({ alg }).setIssuer('aibrain').setSubject(userId).setExpirationTime(expiresAt / 1000);
-  const unsigned = (header: object) => [header, { iss: 'aibrain', sub: userId, sid: sessionId, exp: expiresAt / 1000 }].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+  const jwt = (sid: unknown = sessionId, alg = 'HS256') =>
+    new SignJWT({ sid })
+      .setProtectedHeader({ alg })
+      .setIssuer('aibrain')
+      .setSubject(userId)
+      .setExpirationTime(expiresAt / 1000);
+  const unsigned = (header: object) =>
+    [header, { iss: 'aibrain', sub: userId, sid: sessionId, exp: expiresAt / 1000 }]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
 
   it.each<[string, () => Promise<string> | string]>([
     ['another secret', () => jwt().sign(Buffer.alloc(32, 2))],
@@ -47,8 +55,18 @@ describe('access tokens', () => {
     ['no algorithm', () => `${unsigned({ alg: 'none' })}.`],
     ['no signature', () => `${unsigned({ alg: 'HS256' })}.`],
     ['another issuer', () => jwt().setIssuer('somebody').sign(secret)],
-    ['no end', () => new SignJWT({ sid: sessionId }).setProtectedHeader({ alg: 'HS256' }).setIssuer('aibrain').setSubject(userId).sign(secret)],
-    ['an end that was', () => jwt().setExpirationTime(start / 1000 - 1).sign(secret)],
+    [
+      'no end',
+      () =>
+        new SignJWT({ sid: sessionId }).setProtectedHeader({ alg: 'HS256' }).setIssuer('aibrain').setSubject(userId).sign(secret),
+    ],
+    [
+      'an end that was',
+      () =>
+        jwt()
+          .setExpirationTime(start / 1000 - 1)
+          .sign(secret),
+    ],
     ['a subject that is no id', () => jwt().setSubject('admin').sign(secret)],
     ['a session that is no id', () => jwt(5).sign(secret)],
     ['more than 2 kB', () => jwt().setAudience('a'.repeat(2_000)).sign(secret)],

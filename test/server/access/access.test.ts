@@ -38,7 +38,8 @@ describeOnEachEngine('access', (open) => {
   });
   afterAll(() => place?.[Symbol.asyncDispose]());
 
-  const rows = async <Row>(text: string, params: readonly unknown[] = []): Promise<readonly Row[]> => await place.db.query<Row>(text, params);
+  const rows = async <Row>(text: string, params: readonly unknown[] = []): Promise<readonly Row[]> =>
+    await place.db.query<Row>(text, params);
   const register = async (): Promise<Login> => valueOf(await access.register({ email: `${randomUUID()}@example.org`, password }));
   const login = async ({ user }: Login): Promise<Login> => valueOf(await access.login({ email: user.email, password }));
   const principalOf = async ({ token }: Login): Promise<Principal> => valueOf(await access.authenticate(token));
@@ -49,7 +50,12 @@ describeOnEachEngine('access', (open) => {
     if (head === null) throw new Error('there is no head');
     expect(head).toMatchObject({ seq: 0, floor: 0, live: 0, clock: new Map(), stateHash: emptyStateHash });
     expect(Buffer.from(head.hash)).toStrictEqual(genesisHash(sha256, head.epoch));
-    expect(head.deviceByOrdinal).toStrictEqual(new Map([[0, serverDeviceId], [1, device.id]]));
+    expect(head.deviceByOrdinal).toStrictEqual(
+      new Map([
+        [0, serverDeviceId],
+        [1, device.id],
+      ]),
+    );
     expect(user.createdAt).toBe(start);
   });
 
@@ -95,7 +101,9 @@ describeOnEachEngine('access', (open) => {
       const { refreshToken, user } = await register();
       const [row] = await rows<{ hash: Buffer }>('select hash from refresh_tokens where user_id = $1::uuid', [user.id]);
       expect(row?.hash).toStrictEqual(sha256(Buffer.from(refreshToken)));
-      const [stored] = await rows<{ password_hash: string }>('select password_hash from users where user_id = $1::uuid', [user.id]);
+      const [stored] = await rows<{ password_hash: string }>('select password_hash from users where user_id = $1::uuid', [
+        user.id,
+      ]);
       expect(stored?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     });
 
@@ -144,7 +152,10 @@ describeOnEachEngine('access', (open) => {
       const phone = await principalOf(await login(session));
       await access.revokeDevice(session.user.id, phone.device.id);
       const { userId, sessionId } = phone;
-      expect(told).toStrictEqual([{ userId, deviceId: phone.device.id }, { userId, sessionId }]);
+      expect(told).toStrictEqual([
+        { userId, deviceId: phone.device.id },
+        { userId, sessionId },
+      ]);
     });
 
     it('of an erased account; and no more after it stopped listening', async () => {
@@ -174,7 +185,9 @@ describeOnEachEngine('access', (open) => {
     it('many at once get ordinals without a gap, one id always the same', async () => {
       const principal = await principalOf(await register());
       const ids = Array.from({ length: 6 }, newDeviceId);
-      const opened = await Promise.all([...ids, ...ids].map((id, i) => (i % 2 === 0 ? access : other).openReplica(principal, id)));
+      const opened = await Promise.all(
+        [...ids, ...ids].map((id, i) => (i % 2 === 0 ? access : other).openReplica(principal, id)),
+      );
       const replicas = opened.map(valueOf);
       expect(new Set(replicas.map(({ ordinal }) => ordinal))).toStrictEqual(new Set([2, 3, 4, 5, 6, 7]));
       expect(replicas.slice(0, 6)).toStrictEqual(replicas.slice(6));

@@ -34,6 +34,9 @@ describe('passwords', () => {
   });
 
   it('the list holds only what would otherwise be long enough', () => {
-    for (const password of commonPasswords) expect({ password, isListed: password.length >= 10 && password === password.toLowerCase() }).toMatchObject({ isListed: true });
+    for (const password of commonPasswords)
+      expect({ password, isListed: password.length >= 10 && password === password.toLowerCase() }).toMatchObject({
+        isListed: true,
+      });
   });
 });

@@ -5,7 +5,15 @@ import { type Database, DatabaseUnavailable } from '../../../src/server/infra/da
 import { openPostgres } from '../../../src/server/infra/postgres.ts';
 import { lockHead, readHead } from '../../../src/server/log/head.ts';
 import { verifyLog } from '../../../src/server/log/verify.ts';
-import { createAppendNode, createDatabaseUser, creation, type DatabaseUser, newMemoryId, op, push } from '../../support/append.ts';
+import {
+  createAppendNode,
+  createDatabaseUser,
+  creation,
+  type DatabaseUser,
+  newMemoryId,
+  op,
+  push,
+} from '../../support/append.ts';
 import { type TestDatabase, testDatabase } from '../../support/databases.ts';
 
 describe('append on PostgreSQL, whose connections end', () => {
@@ -25,7 +33,10 @@ describe('append on PostgreSQL, whose connections end', () => {
   });
 
   /** Holds the user's head, so that a write waits; once one does, ends the connections of the append. */
-  async function cutWhileWriting(user: DatabaseUser, act: () => readonly Promise<unknown>[]): Promise<PromiseSettledResult<unknown>[]> {
+  async function cutWhileWriting(
+    user: DatabaseUser,
+    act: () => readonly Promise<unknown>[],
+  ): Promise<PromiseSettledResult<unknown>[]> {
     let acts: readonly Promise<unknown>[] = [];
     await admin.transaction(async (tx) => {
       await lockHead(tx, user.userId);

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { UserId } from '../../../src/core/ids.ts';
 import { compareClocks } from '../../../src/core/vector-clock.ts';
-import { bytesToMeta } from '../../../src/server/log/log-bytes.ts';
-import { readDelta } from '../../../src/server/log/read-delta.ts';
-import { verifyLog } from '../../../src/server/log/verify.ts';
 import { packDelta, unpackServerFrame } from '../../../src/protocol/binary-codec.ts';
+import { bytesToMeta } from '../../../src/server/log/log-bytes.ts';
+import { verifyLog } from '../../../src/server/log/verify.ts';
+import { readDelta } from '../../../src/server/read/read-delta.ts';
 import { createAppendNode, createDatabaseUser, creation, newMemoryId, op, push, setting } from '../../support/append.ts';
 import { describeOnEachEngine, type TestDatabase } from '../../support/databases.ts';
 
@@ -90,23 +90,33 @@ describeOnEachEngine('append', (open) => {
 
   it('[LOG-6] small groups and large ones, by COPY, leave the same rows', async () => {
     const ops = Array.from({ length: 300 }, (_, index) =>
-      op(newMemoryId(), creation(`Grüße, 世界 "${index}" \\ {x,y}`, [
-        { register: 'tags/a "b" \\ {c}', value: true },
-        { register: 'tags/NULL', value: true },
-        { register: 'confidence', value: index / 300 },
-        { register: 'source', value: index % 2 === 0 ? { url: 'https://example.org/a?b=c', platform: 'chat' } : null },
-      ]), 1_764_000_000_000 + index),
+      op(
+        newMemoryId(),
+        creation(`Grüße, 世界 "${index}" \\ {x,y}`, [
+          { register: 'tags/a "b" \\ {c}', value: true },
+          { register: 'tags/NULL', value: true },
+          { register: 'confidence', value: index / 300 },
+          { register: 'source', value: index % 2 === 0 ? { url: 'https://example.org/a?b=c', platform: 'chat' } : null },
+        ]),
+        1_764_000_000_000 + index,
+      ),
     );
-    const edits = ops.slice(0, 200).map((each, index) => op(each.memoryId, setting('content', `edited ${index}`), 1_764_000_100_000));
+    const edits = ops
+      .slice(0, 200)
+      .map((each, index) => op(each.memoryId, setting('content', `edited ${index}`), 1_764_000_100_000));
     const bySize = async (size: number) => {
       const user = await createDatabaseUser(database.db);
       const node = createAppendNode(database.db, { now: () => 1_764_000_200_000 });
       const all = [...ops, ...edits];
       for (let at = 0; at < all.length; at += size) await node.submit(push(user, 1, at + 1, 0, all.slice(at, at + size)));
       const drop = ['user_id', 'salt', 'hash'];
-      const without = (row: Record<string, unknown>) => Object.fromEntries(Object.entries(row).filter(([name]) => !drop.includes(name)));
+      const without = (row: Record<string, unknown>) =>
+        Object.fromEntries(Object.entries(row).filter(([name]) => !drop.includes(name)));
       expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true });
-      return { events: (await rowsOf('events', user.userId)).map(without), memories: (await rowsOf('memories', user.userId)).map(without) };
+      return {
+        events: (await rowsOf('events', user.userId)).map(without),
+        memories: (await rowsOf('memories', user.userId)).map(without),
+      };
     };
     const [large, small] = [await bySize(500), await bySize(20)];
     expect(large.memories).toEqual(small.memories);
@@ -117,9 +127,25 @@ describeOnEachEngine('append', (open) => {
     for (const size of [1, 200]) {
       const user = await createDatabaseUser(database.db, 2);
       const ids = Array.from({ length: size }, newMemoryId);
-      await createAppendNode(database.db).submit(push(user, 1, 1, 0, ids.map((id) => op(id, creation('first'), 1_000))));
+      await createAppendNode(database.db).submit(
+        push(
+          user,
+          1,
+          1,
+          0,
+          ids.map((id) => op(id, creation('first'), 1_000)),
+        ),
+      );
       const second = createAppendNode(database.db);
-      await second.submit(push(user, 2, 1, 0, ids.map((id) => op(id, creation('second'), 2_000))));
+      await second.submit(
+        push(
+          user,
+          2,
+          1,
+          0,
+          ids.map((id) => op(id, creation('second'), 2_000)),
+        ),
+      );
       const rows = await rowsOf('memories', user.userId);
       expect(rows.map((row) => [row['content'], row['open_conflicts']])).toEqual(ids.map(() => ['second', 1]));
       expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true, events: 2 * size });
@@ -127,12 +153,24 @@ describeOnEachEngine('append', (open) => {
   });
 
   it('[LOG-1] requests that wait together are planned ahead, and one user’s failure is not another’s', async () => {
-    const [user, stranger] = [await createDatabaseUser(database.db), { ...(await createDatabaseUser(database.db)), userId: newMemoryId() as unknown as UserId }];
+    const [user, stranger] = [
+      await createDatabaseUser(database.db),
+      { ...(await createDatabaseUser(database.db)), userId: newMemoryId() as unknown as UserId },
+    ];
     const node = createAppendNode(database.db, { limits: { groupOps: 50, queuedOps: 50_000, planAheadOps: 1 } });
     const frames = Array.from({ length: 40 }, (_, index) =>
-      push(user, 1, index * 20 + 1, 0, Array.from({ length: 20 }, (_each, at) => op(newMemoryId(), creation(`${index} ${at}`)))),
+      push(
+        user,
+        1,
+        index * 20 + 1,
+        0,
+        Array.from({ length: 20 }, (_each, at) => op(newMemoryId(), creation(`${index} ${at}`))),
+      ),
     );
-    const answers = await Promise.all([...frames.map((frame) => node.submit(frame)), node.submit(push(stranger, 1, 1, 0, [op(newMemoryId(), creation('x'))]))]);
+    const answers = await Promise.all([
+      ...frames.map((frame) => node.submit(frame)),
+      node.submit(push(stranger, 1, 1, 0, [op(newMemoryId(), creation('x'))])),
+    ]);
     expect(answers.at(-1)).toEqual({ kind: 'unknown_user' });
     expect(answers.slice(0, -1).every((answer) => answer.kind === 'pushed')).toBe(true);
     expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true, events: 800 });
@@ -141,9 +179,12 @@ describeOnEachEngine('append', (open) => {
   it('[SYN-7] what nodes announce is the log itself, in order and without a gap', async () => {
     const user = await createDatabaseUser(database.db, 2);
     const node = createAppendNode(database.db);
-    await Promise.all([1, 2].map(async (device) => {
-      for (let i = 1; i <= 10; i++) await node.submit(push(user, device, i, 0, [op(newMemoryId(), creation(`${device} ${i}`))]));
-    }));
+    await Promise.all(
+      [1, 2].map(async (device) => {
+        for (let i = 1; i <= 10; i++)
+          await node.submit(push(user, device, i, 0, [op(newMemoryId(), creation(`${device} ${i}`))]));
+      }),
+    );
     let head = 0;
     for (const plan of node.committed) {
       expect(plan.before.seq).toBe(head);
@@ -155,9 +196,10 @@ describeOnEachEngine('append', (open) => {
   it('[SYN-4] a delta is the log in order, whoever wrote it, and makes progress past any size', async () => {
     const user = await createDatabaseUser(database.db, 3);
     const node = createAppendNode(database.db);
-    for (let i = 1; i <= 20; i++) for (const device of [3, 1, 2]) {
-      await node.submit(push(user, device, i, 0, [op(newMemoryId(), creation(`${device} ${i} ${'x'.repeat(i * 50)}`))]));
-    }
+    for (let i = 1; i <= 20; i++)
+      for (const device of [3, 1, 2]) {
+        await node.submit(push(user, device, i, 0, [op(newMemoryId(), creation(`${device} ${i} ${'x'.repeat(i * 50)}`))]));
+      }
     let from = 0;
     const seen: string[] = [];
     while (from < 60) {
@@ -175,7 +217,15 @@ describeOnEachEngine('append', (open) => {
   it('[SEC-3] what waits is bounded: more is refused as overloaded, and nothing of it is written', async () => {
     const user = await createDatabaseUser(database.db);
     const node = createAppendNode(database.db, { limits: { groupOps: 10, queuedOps: 30, planAheadOps: 1_000 } });
-    const frames = Array.from({ length: 6 }, (_, index) => push(user, 1, index * 10 + 1, 0, Array.from({ length: 10 }, () => op(newMemoryId(), creation('x')))));
+    const frames = Array.from({ length: 6 }, (_, index) =>
+      push(
+        user,
+        1,
+        index * 10 + 1,
+        0,
+        Array.from({ length: 10 }, () => op(newMemoryId(), creation('x'))),
+      ),
+    );
     const answers = await Promise.allSettled(frames.map((frame) => node.submit(frame)));
     const refused = answers.filter((answer) => answer.status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);

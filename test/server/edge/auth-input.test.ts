@@ -21,7 +21,8 @@ describeOnEachEngine('bad input to /auth', (open) => {
   afterAll(() => server?.[Symbol.asyncDispose]());
 
   const call = (method: string, path: string, sent: Sent = {}) => send(method, `${server.url}/api/v1/auth${path}`, sent);
-  const register = (body: unknown, headers: Readonly<Record<string, string>> = {}) => call('POST', '/register', { body, headers });
+  const register = (body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+    call('POST', '/register', { body, headers });
   const rowCount = async (): Promise<number> => {
     const [row] = await server.deps.db.query<{ rows: number }>(
       'select (select count(*) from accounts) + (select count(*) from users) + (select count(*) from devices) as rows',
@@ -47,8 +48,16 @@ describeOnEachEngine('bad input to /auth', (open) => {
       ['NUL in the e-mail', `{"email":"a${nul}@example.org","password":"${testPassword}"}`, 'email'],
       ['NUL in the password', `{"email":"a@example.org","password":"${testPassword}${nul}"}`, 'password'],
       ['a lone surrogate in the password', `{"email":"a@example.org","password":"${testPassword}${loneSurrogate}"}`, 'password'],
-      ['a lone surrogate in the name', `{"email":"a@example.org","password":"${testPassword}","device":{"name":"${loneSurrogate}"}}`, 'device.name'],
-      ['NUL in the platform', `{"email":"a@example.org","password":"${testPassword}","device":{"platform":"${nul}"}}`, 'device.platform'],
+      [
+        'a lone surrogate in the name',
+        `{"email":"a@example.org","password":"${testPassword}","device":{"name":"${loneSurrogate}"}}`,
+        'device.name',
+      ],
+      [
+        'NUL in the platform',
+        `{"email":"a@example.org","password":"${testPassword}","device":{"platform":"${nul}"}}`,
+        'device.platform',
+      ],
       ['a name of nothing', { ...valid, device: { name: '' } }, 'device.name'],
       ['a name of 101 characters', { ...valid, device: { name: 'n'.repeat(101) } }, 'device.name'],
       ['a device id that is none', { ...valid, device: { id: 'laptop' } }, 'device.id'],
@@ -62,8 +71,16 @@ describeOnEachEngine('bad input to /auth', (open) => {
       ['a text as body', '"text"', ''],
       ['null as body', 'null', ''],
       ['__proto__ as a key', `{"email":"a@example.org","password":"${testPassword}","__proto__":{"admin":true}}`, ''],
-      ['__proto__ as an escaped key', `{"email":"a@example.org","password":"${testPassword}","device":{"\\u005f_proto__":1}}`, ''],
-      ['constructor.prototype as a key', `{"email":"a@example.org","password":"${testPassword}","constructor":{"prototype":1}}`, ''],
+      [
+        '__proto__ as an escaped key',
+        `{"email":"a@example.org","password":"${testPassword}","device":{"\\u005f_proto__":1}}`,
+        '',
+      ],
+      [
+        'constructor.prototype as a key',
+        `{"email":"a@example.org","password":"${testPassword}","constructor":{"prototype":1}}`,
+        '',
+      ],
     ])('%s', async (_, body, path) => {
       const before = await rowCount();
       for (const route of ['/register', '/login']) {
@@ -108,14 +125,18 @@ describeOnEachEngine('bad input to /auth', (open) => {
       expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ path: 'settings' }] } });
     });
 
-    it.each(['/devices?limit=0', '/devices?limit=x', '/devices?limit=1&limit=2', '/devices?cursor=x', '/devices?cursor=', '/devices?offset=1'])(
-      '%s',
-      async (path) => {
-        const answer = await call('GET', path, { token });
-        const name = /\?(\w+)/.exec(path)?.[1];
-        expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ path: name }] } });
-      },
-    );
+    it.each([
+      '/devices?limit=0',
+      '/devices?limit=x',
+      '/devices?limit=1&limit=2',
+      '/devices?cursor=x',
+      '/devices?cursor=',
+      '/devices?offset=1',
+    ])('%s', async (path) => {
+      const answer = await call('GET', path, { token });
+      const name = /\?(\w+)/.exec(path)?.[1];
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ path: name }] } });
+    });
 
     it.each(['x', '%00', randomUUID().slice(1), `${'a'.repeat(99)}`])('a device id of %s', async (id) => {
       const answer = await call('DELETE', `/devices/${id}`, { token });
@@ -136,21 +157,33 @@ describeOnEachEngine('bad input to /auth', (open) => {
     });
 
     it('no body at all', async () => {
-      expect(await call('POST', '/register')).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ path: '' }] } });
+      expect(await call('POST', '/register')).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_request', errors: [{ path: '' }] },
+      });
     });
 
-    it.each(['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'application/json-patch+json', 'x'])('%s', async (type) => {
-      const answer = await register(valid, { 'content-type': type });
-      expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } });
-    });
+    it.each(['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'application/json-patch+json', 'x'])(
+      '%s',
+      async (type) => {
+        const answer = await register(valid, { 'content-type': type });
+        expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } });
+      },
+    );
 
     it('JSON by another way of writing its type', async () => {
-      const answer = await register({ ...valid, email: `${randomUUID()}@example.org` }, { 'content-type': 'Application/JSON; charset=UTF-8' });
+      const answer = await register(
+        { ...valid, email: `${randomUUID()}@example.org` },
+        { 'content-type': 'Application/JSON; charset=UTF-8' },
+      );
       expect(answer.status).toBe(201);
     });
 
     it('[SEC-3] more than 1 MB', async () => {
-      expect(await register({ ...valid, email: 'x'.repeat(1_048_576) })).toMatchObject({ status: 413, body: { code: 'too_large' } });
+      expect(await register({ ...valid, email: 'x'.repeat(1_048_576) })).toMatchObject({
+        status: 413,
+        body: { code: 'too_large' },
+      });
     });
   });
 

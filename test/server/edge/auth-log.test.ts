@@ -29,7 +29,15 @@ it('[SEC-4] no password, token or refresh token reaches the log', async () => {
   await send('POST', `${auth}/refresh`, { body: { refreshToken } });
   expect(lines.split('\n').length).toBeGreaterThan(8);
   expect(lines).toContain('token=%5Bredacted%5D');
-  const secrets = [token, refreshToken, renewed.body.token, renewed.body.refreshToken, testPassword, next, 'a wrong long passphrase'];
+  const secrets = [
+    token,
+    refreshToken,
+    renewed.body.token,
+    renewed.body.refreshToken,
+    testPassword,
+    next,
+    'a wrong long passphrase',
+  ];
   for (const secret of secrets) {
     expect(lines).not.toContain(secret);
     expect(lines).not.toContain(encodeURIComponent(secret));

@@ -12,7 +12,13 @@ type Login = z.infer<typeof loginSchema>;
 type Renewal = z.infer<typeof renewalSchema>;
 type Me = z.infer<typeof meSchema>;
 interface DeviceList {
-  readonly devices: readonly { readonly id: string; readonly name: string; readonly platform: string | null; readonly lag: number; readonly current: boolean }[];
+  readonly devices: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly platform: string | null;
+    readonly lag: number;
+    readonly current: boolean;
+  }[];
   readonly nextCursor: string | null;
 }
 
@@ -27,7 +33,8 @@ describeOnEachEngine('/auth', (open) => {
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
-  const call = <T = Problem>(method: string, path: string, sent: Sent = {}) => send<T>(method, `${server.url}/api/v1/auth${path}`, sent);
+  const call = <T = Problem>(method: string, path: string, sent: Sent = {}) =>
+    send<T>(method, `${server.url}/api/v1/auth${path}`, sent);
   const login = async (email: string, device?: object) =>
     await call<Login>('POST', '/login', { body: { email, password: testPassword, ...(device && { device }) } });
   const isAccepted = async (token: string): Promise<boolean> => (await call('GET', '/me', { token })).status === 200;
@@ -36,9 +43,14 @@ describeOnEachEngine('/auth', (open) => {
     it('register answers with user, tokens and device, and the token opens /auth/me', async () => {
       const email = newEmail();
       const device = { id: randomUUID(), name: 'Laptop', platform: 'chrome' };
-      const answer = await call<Login>('POST', '/register', { body: { email: `  ${email.toUpperCase()} `, password: testPassword, device } });
+      const answer = await call<Login>('POST', '/register', {
+        body: { email: `  ${email.toUpperCase()} `, password: testPassword, device },
+      });
       expect(answer.status).toBe(201);
-      expect(loginSchema.strict().parse(answer.body)).toMatchObject({ user: { email }, device: { id: device.id, name: 'Laptop' } });
+      expect(loginSchema.strict().parse(answer.body)).toMatchObject({
+        user: { email },
+        device: { id: device.id, name: 'Laptop' },
+      });
       const me = await call<Me>('GET', '/me', { token: answer.body.token });
       expect(meSchema.strict().parse(me.body)).toStrictEqual({
         user: { ...answer.body.user, settings: {} },
@@ -139,7 +151,10 @@ describeOnEachEngine('/auth', (open) => {
       ['another scheme', 'Basic YTpi'],
       ['garbage', 'Bearer garbage'],
       ['garbage with dots', 'Bearer a.b.c'],
-      ['no signature', `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"1"}').toString('base64url')}.`],
+      [
+        'no signature',
+        `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"1"}').toString('base64url')}.`,
+      ],
       ['much of it', `Bearer ${'a'.repeat(10_000)}`],
     ])('%s is unauthorized', async (_, authorization) => {
       const answer = await call('GET', '/me', authorization === undefined ? {} : { headers: { authorization } });
@@ -234,7 +249,10 @@ describeOnEachEngine('/auth', (open) => {
 
     it('a password is not changed without the current one, or to a weak one', async () => {
       const user = await server.register();
-      const wrong = await call('POST', '/password', { token: user.token, body: { current: 'not the password', next: 'another long passphrase' } });
+      const wrong = await call('POST', '/password', {
+        token: user.token,
+        body: { current: 'not the password', next: 'another long passphrase' },
+      });
       expect(wrong).toMatchObject({ status: 401, body: { code: 'invalid_credentials' } });
       const weak = await call('POST', '/password', { token: user.token, body: { current: testPassword, next: 'short' } });
       expect(weak).toMatchObject({ status: 400, body: { code: 'weak_password', errors: [{ path: 'next' }] } });
@@ -288,7 +306,10 @@ describeOnEachEngine('/auth', (open) => {
       const phone = await login(user.email, { name: 'Phone' });
       const revoked = await call('DELETE', `/devices/${phone.body.device.id}`, { token: user.token });
       expect(revoked.status).toBe(204);
-      expect(await call('GET', '/me', { token: phone.body.token })).toMatchObject({ status: 403, body: { code: 'device_revoked' } });
+      expect(await call('GET', '/me', { token: phone.body.token })).toMatchObject({
+        status: 403,
+        body: { code: 'device_revoked' },
+      });
       const renewal = await call('POST', '/refresh', { body: { refreshToken: phone.body.refreshToken } });
       expect(renewal.body.code).toBe('device_revoked');
       expect((await login(user.email, { id: phone.body.device.id })).body).toMatchObject({ code: 'device_revoked' });
@@ -327,7 +348,10 @@ describeOnEachEngine('/auth', (open) => {
     for (const [route, body] of Object.entries(bodies)) {
       const [method = '', path = ''] = route.split(' ');
       const answer = await call(method, path, { token, body: { ...body, extra: 1 } });
-      expect({ route, ...answer }).toMatchObject({ status: 400, body: { errors: [{ path: 'extra', message: 'is not a known field' }] } });
+      expect({ route, ...answer }).toMatchObject({
+        status: 400,
+        body: { errors: [{ path: 'extra', message: 'is not a known field' }] },
+      });
     }
     expect(idSchema().safeParse((await call<Me>('GET', '/me', { token })).body.user.id).success).toBe(true);
   });

@@ -20,7 +20,10 @@ interface Operation {
 describeOnEachEngine('operations', (open) => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startTestServer({ database: await open(), env: { CORS_ORIGIN: 'chrome-extension://abc, https://example.org' } });
+    server = await startTestServer({
+      database: await open(),
+      env: { CORS_ORIGIN: 'chrome-extension://abc, https://example.org' },
+    });
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
@@ -37,7 +40,10 @@ describeOnEachEngine('operations', (open) => {
     await server.deps.db.query('delete from schema_migrations where version = 9999');
     expect(status).toBe(503);
     expect(headers.get('retry-after')).toBe('1');
-    expect(body).toMatchObject({ code: 'unavailable', errors: [{ path: 'migrations', message: expect.stringContaining('9999') }] });
+    expect(body).toMatchObject({
+      code: 'unavailable',
+      errors: [{ path: 'migrations', message: expect.stringContaining('9999') }],
+    });
   });
 
   it('/ready waits 2 s for the database, no longer', async () => {
@@ -76,11 +82,15 @@ describeOnEachEngine('operations', (open) => {
       document = (await send<OpenApi>('GET', `${server.url}/openapi.json`)).body;
     });
     const operations = () =>
-      Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
+      Object.entries(document.paths).flatMap(([path, methods]) =>
+        Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+      );
 
     it('has every route, with its parameters and whether it needs a token', () => {
       expect(document.openapi).toBe('3.1.0');
-      expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(['/health', '/api/v1/auth/register', '/api/v1/auth/devices/{id}']));
+      expect(Object.keys(document.paths)).toEqual(
+        expect.arrayContaining(['/health', '/api/v1/auth/register', '/api/v1/auth/devices/{id}']),
+      );
       for (const { path, operation } of operations()) {
         const inPath = operation.parameters.filter((parameter) => parameter.in === 'path');
         expect(inPath.map(({ name }) => `{${name}}`)).toEqual(path.match(/\{\w+\}/g) ?? []);
@@ -89,7 +99,12 @@ describeOnEachEngine('operations', (open) => {
       }
       const open = operations().filter(({ operation }) => operation.security.length === 0);
       expect(open.map(({ path }) => path).sort()).toEqual([
-        '/api/v1/auth/login', '/api/v1/auth/refresh', '/api/v1/auth/register', '/health', '/openapi.json', '/ready',
+        '/api/v1/auth/login',
+        '/api/v1/auth/refresh',
+        '/api/v1/auth/register',
+        '/health',
+        '/openapi.json',
+        '/ready',
       ]);
     });
 

@@ -1,8 +1,8 @@
 /** What devices do over real sockets, in both forms of the frames. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestDevice, type TestDeviceOptions } from '../../support/device.ts';
 import { creation, newMemoryId, setting } from '../../support/append.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
+import { TestDevice, type TestDeviceOptions } from '../../support/device.ts';
 import { send } from '../../support/http.ts';
 import { startTestServer, type TestServer, type TestUser } from '../../support/server.ts';
 
@@ -16,18 +16,34 @@ describeOnEachEngine('sync over a socket', (open) => {
   const deviceOf = (user: TestUser, options: Partial<TestDeviceOptions> = {}): TestDevice =>
     new TestDevice({ url: server.url, token: user.token, ...options });
   const openConflicts = async (user: TestUser) =>
-    (await send<{ conflicts: { register: string }[] }>('GET', `${server.url}/api/v1/conflicts?status=open`, { token: user.token })).body.conflicts;
+    (
+      await send<{ conflicts: { register: string }[] }>('GET', `${server.url}/api/v1/conflicts?status=open`, {
+        token: user.token,
+      })
+    ).body.conflicts;
 
   describe.each(['binary', 'text'] as const)('in %s frames', (form) => {
     it('[SYN-2] [SYN-3] HELLO is welcomed, and a PUSH is answered by a DELTA with its ack and effect', async () => {
       const user = await server.register();
       const device = await deviceOf(user, { form, device: user.device.id }).connect();
       const welcome = await device.untilFrame('WELCOME');
-      expect(welcome).toMatchObject({ protocol: 1, head: 0, floor: 0, lastCounter: 0, limits: { maxOps: 1_000, maxFrameBytes: 1_048_576 } });
+      expect(welcome).toMatchObject({
+        protocol: 1,
+        head: 0,
+        floor: 0,
+        lastCounter: 0,
+        limits: { maxOps: 1_000, maxFrameBytes: 1_048_576 },
+      });
       const id = newMemoryId();
       device.write(id, creation('likes green tea', setting('tags/tea', true)));
       const delta = await device.untilFrame('DELTA');
-      expect(delta).toMatchObject({ from: 0, to: 1, head: 1, acked: 1, events: [{ seq: 1, counter: 1, outcome: 'applied', memoryId: id }] });
+      expect(delta).toMatchObject({
+        from: 0,
+        to: 1,
+        head: 1,
+        acked: 1,
+        events: [{ seq: 1, counter: 1, outcome: 'applied', memoryId: id }],
+      });
       expect(delta.hash).toBe(device.replica.stateHash);
       expect(device.replica.outbox).toEqual([]);
       device.cut();
@@ -95,8 +111,18 @@ describeOnEachEngine('sync over a socket', (open) => {
     await (await device.connect()).untilCaughtUp();
     expect(device.replica.cursor).toBe(1);
     const from = device.frames.length;
-    device.send({ type: 'PUSH', firstCounter: 1, base: 0, ops: [{ memoryId: newMemoryId(), hlc: { ms: 1, count: 0 }, change: { writes: creation('x') } }] });
-    expect(await device.untilFrame('DELTA', from)).toMatchObject({ from: 0, to: 1, acked: 1, events: [{ seq: 1, outcome: 'applied' }] });
+    device.send({
+      type: 'PUSH',
+      firstCounter: 1,
+      base: 0,
+      ops: [{ memoryId: newMemoryId(), hlc: { ms: 1, count: 0 }, change: { writes: creation('x') } }],
+    });
+    expect(await device.untilFrame('DELTA', from)).toMatchObject({
+      from: 0,
+      to: 1,
+      acked: 1,
+      events: [{ seq: 1, outcome: 'applied' }],
+    });
     device.cut();
     observer.cut();
   });
@@ -121,7 +147,12 @@ describeOnEachEngine('sync over a socket', (open) => {
       device.send(push);
       const delta = await device.untilFrame('DELTA', from);
       expect(delta.acked).toBe(4);
-      expect(delta.events.map(({ outcome, code }) => code ?? outcome)).toEqual(['unknown_memory', 'invalid_value', 'invalid_value', 'applied']);
+      expect(delta.events.map(({ outcome, code }) => code ?? outcome)).toEqual([
+        'unknown_memory',
+        'invalid_value',
+        'invalid_value',
+        'applied',
+      ]);
     }
     expect(device.replica.rows.size).toBe(1);
     device.cut();
@@ -220,8 +251,17 @@ describeOnEachEngine('sync over a socket', (open) => {
     await theirs.untilFrame('WELCOME');
     const id = newMemoryId();
     await mine.write(id, creation('private')).untilCaughtUp();
-    theirs.send({ type: 'PUSH', firstCounter: 1, base: 0, ops: [{ memoryId: id, hlc: { ms: 1, count: 0 }, change: { writes: setting('content', 'mine now') } }] });
-    expect(await theirs.untilFrame('DELTA')).toMatchObject({ from: 0, to: 1, events: [{ outcome: 'rejected', code: 'unknown_memory' }] });
+    theirs.send({
+      type: 'PUSH',
+      firstCounter: 1,
+      base: 0,
+      ops: [{ memoryId: id, hlc: { ms: 1, count: 0 }, change: { writes: setting('content', 'mine now') } }],
+    });
+    expect(await theirs.untilFrame('DELTA')).toMatchObject({
+      from: 0,
+      to: 1,
+      events: [{ outcome: 'rejected', code: 'unknown_memory' }],
+    });
     const again = await deviceOf(one).connect();
     await again.untilCaughtUp();
     expect(again.replica.rows.get(id)?.content).toBe('private');
@@ -244,7 +284,16 @@ describeOnEachEngine('sync over a socket', (open) => {
   it('[SYN-9] the token may come with the upgrade, and is renewed on the open socket', async () => {
     const user = await server.register();
     const device = await deviceOf(user).open(`?token=${user.token}`);
-    device.send({ type: 'HELLO', protocol: 1, flags: 0, device: device.replica.device, epoch: null, cursor: 0, lastCounter: 0, now: 0 });
+    device.send({
+      type: 'HELLO',
+      protocol: 1,
+      flags: 0,
+      device: device.replica.device,
+      epoch: null,
+      cursor: 0,
+      lastCounter: 0,
+      now: 0,
+    });
     await device.untilFrame('WELCOME');
     device.send({ type: 'AUTH', token: user.token });
     device.send({ type: 'PING' });
@@ -272,7 +321,17 @@ describeOnEachEngine('sync over a socket', (open) => {
   it('[SYN-8] without GOT the server stops after maxInFlight frames, and goes on with it', async () => {
     const user = await server.register();
     const device = await deviceOf(user).open();
-    device.send({ type: 'HELLO', protocol: 1, flags: 0, device: device.replica.device, epoch: null, cursor: 0, lastCounter: 0, token: user.token, now: 0 });
+    device.send({
+      type: 'HELLO',
+      protocol: 1,
+      flags: 0,
+      device: device.replica.device,
+      epoch: null,
+      cursor: 0,
+      lastCounter: 0,
+      token: user.token,
+      now: 0,
+    });
     const { limits } = await device.untilFrame('WELCOME');
     const deltas = () => device.frames.filter((frame) => frame.type === 'DELTA').length;
     const create = async (content: string) =>
@@ -282,14 +341,18 @@ describeOnEachEngine('sync over a socket', (open) => {
     await device.untilFrame('PONG');
     expect(deltas()).toBe(limits.maxInFlight);
     device.send({ type: 'GOT', to: limits.maxInFlight });
-    await device.until(() => device.frames.some((frame) => frame.type === 'DELTA' && frame.to === limits.maxInFlight + 10), 'the rest');
+    await device.until(
+      () => device.frames.some((frame) => frame.type === 'DELTA' && frame.to === limits.maxInFlight + 10),
+      'the rest',
+    );
     device.cut();
   });
 
   it('[SYN-11] deflated frames hold the same events in fewer bytes', async () => {
     const user = await server.register();
     const writer = await deviceOf(user, { device: user.device.id }).connect();
-    for (let i = 0; i < 500; i++) writer.write(newMemoryId(), creation(`the user prefers short answers in the morning, note ${i}`));
+    for (let i = 0; i < 500; i++)
+      writer.write(newMemoryId(), creation(`the user prefers short answers in the morning, note ${i}`));
     await writer.untilCaughtUp();
     const plain = await (await deviceOf(user).connect()).untilCaughtUp();
     const deflated = await (await deviceOf(user, { deflate: true }).connect()).untilCaughtUp();
@@ -305,7 +368,11 @@ describeOnEachEngine('sync over a socket', (open) => {
     const body = { content: 'written over HTTP', type: 'fact', scope: 'user_global' };
     expect((await send('POST', `${server.url}/api/v1/memories`, { token: user.token, body })).status).toBe(201);
     const delta = await device.untilFrame('DELTA');
-    expect(delta).toMatchObject({ from: 0, to: 1, events: [{ device: '00000000-0000-0000-0000-000000000000', counter: 1, kind: 'create' }] });
+    expect(delta).toMatchObject({
+      from: 0,
+      to: 1,
+      events: [{ device: '00000000-0000-0000-0000-000000000000', counter: 1, kind: 'create' }],
+    });
     expect(delta.acked).toBeUndefined();
     device.cut();
   });

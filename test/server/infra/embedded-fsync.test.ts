@@ -39,19 +39,23 @@ describe('openEmbedded on a disk that fails', () => {
   ];
 
   for (const code of ['EIO', 'ENOSPC']) {
-    it.each(writes)(`[DB-12] ${code}: %s is not acknowledged, and nothing is served after`, { timeout: 20_000 }, async (_, write) => {
-      disk.failure = code;
-      const queued = [write(), db.query('select 1')];
-      for (const attempt of await Promise.allSettled(queued)) {
-        expect(attempt).toMatchObject({ status: 'rejected', reason: expect.any(DatabaseUnavailable) });
-      }
-      await expect(db.query('select 1')).rejects.toThrow('needs a restart');
-      expect(reports).toHaveLength(1);
-      disk.failure = undefined;
-      await db.close();
-      const again = await openEmbedded({ dataDir });
-      expect(await again.query('select id from items where id = 1')).toHaveLength(1);
-      await again.close();
-    });
+    it.each(writes)(
+      `[DB-12] ${code}: %s is not acknowledged, and nothing is served after`,
+      { timeout: 20_000 },
+      async (_, write) => {
+        disk.failure = code;
+        const queued = [write(), db.query('select 1')];
+        for (const attempt of await Promise.allSettled(queued)) {
+          expect(attempt).toMatchObject({ status: 'rejected', reason: expect.any(DatabaseUnavailable) });
+        }
+        await expect(db.query('select 1')).rejects.toThrow('needs a restart');
+        expect(reports).toHaveLength(1);
+        disk.failure = undefined;
+        await db.close();
+        const again = await openEmbedded({ dataDir });
+        expect(await again.query('select id from items where id = 1')).toHaveLength(1);
+        await again.close();
+      },
+    );
   }
 });

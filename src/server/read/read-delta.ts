@@ -9,7 +9,7 @@ import type { StateHash } from '../../core/state-hash.ts';
 import type { StoredDelta } from '../../protocol/binary-codec.ts';
 import { wireLimits } from '../../protocol/limits.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
-import { bytesToStateHash } from './log-bytes.ts';
+import { bytesToStateHash } from '../log/log-bytes.ts';
 
 export interface DeltaPage extends StoredDelta {
   readonly to: number;

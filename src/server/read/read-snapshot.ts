@@ -2,7 +2,7 @@
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Memory } from '../../core/memory.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
-import { type MemoryRow, memoryColumns, rowToMemory } from './memory-rows.ts';
+import { type MemoryRow, memoryColumns, rowToMemory } from '../project/memory-rows.ts';
 
 const readSnapshotStatement: Statement = {
   name: 'read-snapshot',
