@@ -126,7 +126,7 @@ function startProcess(env: Readonly<Record<string, string>>): Run {
   const url = new Promise<string>((resolve, reject) => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output.out += text;
-      const found = /listening on (\S+)[^]*demo\n/.exec(output.out)?.[1];
+      const found = /listening on (\S+).*demo\n/s.exec(output.out)?.[1];
       if (found !== undefined) resolve(found);
     });
     void exitCode.then(() => reject(new Error(`it ended: ${output.err}`)));

@@ -30,7 +30,7 @@ export class TestDevice {
   socket: WebSocket | null = null;
   readonly #options: TestDeviceOptions;
   #session: DeviceSession | null = null;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   constructor(options: TestDeviceOptions) {
     this.#options = options;

@@ -52,7 +52,7 @@ export class ModelServer {
   #states = new Map<MemoryId, MemoryState>();
   #events: LogEvent[] = [];
   #dots: PlacedDot[] = [];
-  #ordinalById = new Map<DeviceId, number>([[serverDeviceId, 0]]);
+  readonly #ordinalById = new Map<DeviceId, number>([[serverDeviceId, 0]]);
   #lineage = 0;
   readonly #connections = new Set<ModelConnection>();
   /** Unix ms; the test moves it. */

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-export interface Proxy extends AsyncDisposable {
+export interface CuttableProxy extends AsyncDisposable {
   readonly port: number;
   /** Connections that are open through it. */
   readonly connections: number;
@@ -11,7 +11,7 @@ export interface Proxy extends AsyncDisposable {
   comeBack(): void;
 }
 
-export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<Proxy> {
+export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<CuttableProxy> {
   const sockets = new Set<Socket>();
   let isAway = false;
   const server = createServer((near) => {

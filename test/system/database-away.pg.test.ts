@@ -5,12 +5,12 @@ import { creation, newMemoryId } from '../support/append.ts';
 import { TestDevice } from '../support/device.ts';
 import { send } from '../support/http.ts';
 import { type StorePlace, storePlace } from '../support/places.ts';
-import { type Proxy, startProxy } from '../support/proxy.ts';
+import { type CuttableProxy, startProxy } from '../support/proxy.ts';
 import type { TestUser } from '../support/server.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 
 let place: StorePlace;
-let proxy: Proxy;
+let proxy: CuttableProxy;
 let server: ServerProcess;
 
 beforeAll(async () => {

@@ -183,7 +183,10 @@ async function commitLocked(deps: GroupCommitDeps, group: UserGroup): Promise<vo
       await writeFurther(tx, group, plan);
       return plan;
     });
-    if (plan === null) return group.pending.forEach((item) => item.resolve({ kind: 'unknown_user' }));
+    if (plan === null) {
+      for (const item of group.pending) item.resolve({ kind: 'unknown_user' });
+      return;
+    }
     if (plan.events.length > 0) deps.cache.expect(plan);
     settle(deps, group, plan);
   } catch (error) {

@@ -195,7 +195,7 @@ class UserDraft {
     const placed = { memoryId: op.memoryId, seq, device: op.device.id, base: op.base, hlc, at, change: op.change };
     const outcome = merge(before, op.erase === true ? { ...placed, erase: true } : placed);
     const conflicts = this.#keepOutcome(before, outcome, op.memoryId, head);
-    const event = toEvent(op, seq, hlc, at, outcome, conflicts);
+    const event = toEvent(op, { seq, hlc, at }, outcome, conflicts);
     this.#store(op, event, before, compareHlc(hlc, op.hlc) === 0 ? null : op.hlc);
     return event;
   }
@@ -274,17 +274,23 @@ class UserDraft {
   }
 }
 
+/** The place and stamp that an op gets, before it is known what becomes of it. */
+interface Stamped {
+  readonly seq: number;
+  readonly hlc: Hlc;
+  readonly at: number;
+}
+
 function toEvent(
   op: OpToAppend,
-  seq: number,
-  hlc: Hlc,
-  at: number,
+  { seq, hlc, at }: Stamped,
   outcome: Merged | Rejected,
   conflicts: readonly ConflictRef[],
 ): LogEvent {
   const { counter, memoryId, change } = op;
   const device = op.device.id;
   if (outcome.outcome === 'rejected') {
+    const { code } = outcome;
     return {
       seq,
       device,
@@ -294,7 +300,7 @@ function toEvent(
       memoryId,
       kind: 'reject',
       outcome: 'rejected',
-      code: outcome.code,
+      code,
       change: null,
       lost: [],
       conflicts,

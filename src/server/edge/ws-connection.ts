@@ -61,7 +61,7 @@ export class SyncConnection {
   #replica: Replica | null = null;
   #stopListening: () => void = () => undefined;
   /** Frames that came while HELLO was being answered. */
-  #waiting: { readonly data: Buffer; readonly form: FrameForm }[] = [];
+  readonly #waiting: { readonly data: Buffer; readonly form: FrameForm }[] = [];
   #pending = 0;
   #pendingOps = 0;
   #deflates = false;

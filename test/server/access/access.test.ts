@@ -40,9 +40,10 @@ describeOnEachEngine('access', (open) => {
 
   const rows = async <Row>(text: string, params: readonly unknown[] = []): Promise<readonly Row[]> =>
     await place.db.query<Row>(text, params);
-  const register = async (): Promise<Login> => valueOf(await access.register({ email: `${randomUUID()}@example.org`, password }));
-  const login = async ({ user }: Login): Promise<Login> => valueOf(await access.login({ email: user.email, password }));
-  const principalOf = async ({ token }: Login): Promise<Principal> => valueOf(await access.authenticate(token));
+  const register = async (): Promise<Login> =>
+    unwrapped(await access.register({ email: `${randomUUID()}@example.org`, password }));
+  const login = async ({ user }: Login): Promise<Login> => unwrapped(await access.login({ email: user.email, password }));
+  const principalOf = async ({ token }: Login): Promise<Principal> => unwrapped(await access.authenticate(token));
 
   it('a new user has an empty log of an epoch of its own, and a device of ordinal 1', async () => {
     const { user, device } = await register();
@@ -112,7 +113,7 @@ describeOnEachEngine('access', (open) => {
       let { refreshToken } = session;
       for (let i = 0; i < 5; i++) {
         now += 10 * day;
-        refreshToken = valueOf(await access.refresh(refreshToken)).refreshToken;
+        refreshToken = unwrapped(await access.refresh(refreshToken)).refreshToken;
       }
       // Those of the last 30 days, the newest included.
       expect(await rows('select 1 from refresh_tokens where user_id = $1::uuid', [session.user.id])).toHaveLength(4);
@@ -188,7 +189,7 @@ describeOnEachEngine('access', (open) => {
       const opened = await Promise.all(
         [...ids, ...ids].map((id, i) => (i % 2 === 0 ? access : other).openReplica(principal, id)),
       );
-      const replicas = opened.map(valueOf);
+      const replicas = opened.map(unwrapped);
       expect(new Set(replicas.map(({ ordinal }) => ordinal))).toStrictEqual(new Set([2, 3, 4, 5, 6, 7]));
       expect(replicas.slice(0, 6)).toStrictEqual(replicas.slice(6));
     });
@@ -199,7 +200,7 @@ describeOnEachEngine('access', (open) => {
       await access.openReplica(principal, id);
       await access.revokeDevice(principal.userId, id);
       expect(await other.openReplica(principal, id)).toStrictEqual({ ok: false, error: 'device_revoked' });
-      expect(valueOf(await access.openReplica(principal, newDeviceId())).ordinal).toBe(3);
+      expect(unwrapped(await access.openReplica(principal, newDeviceId())).ordinal).toBe(3);
       expect((await access.authenticate((await login(await register())).token)).ok).toBe(true);
     });
 
@@ -266,7 +267,7 @@ describeOnEachEngine('access', (open) => {
 
 const newDeviceId = (): DeviceId => randomUUID() as DeviceId;
 
-function valueOf<T>(result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }): T {
+function unwrapped<T>(result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }): T {
   if (!result.ok) throw new Error(JSON.stringify(result.error));
   return result.value;
 }

@@ -8,7 +8,11 @@ let server: TestServer;
 let lines = '';
 
 beforeAll(async () => {
-  const log = { write: (line: string): void => void (lines += line) };
+  const log = {
+    write(line: string): void {
+      lines += line;
+    },
+  };
   server = await startTestServer({ log, env: { LOG_LEVEL: 'trace' } });
 });
 afterAll(() => server?.[Symbol.asyncDispose]());

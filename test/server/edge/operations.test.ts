@@ -111,7 +111,7 @@ describeOnEachEngine('operations', (open) => {
     it('names the errors of a route by their codes', () => {
       const register = document.paths['/api/v1/auth/register']?.['post'];
       expect(register?.responses['409']?.description).toContain('email_taken');
-      expect(register?.responses['400']?.description).toMatch(/invalid_request[^]*invalid_json|invalid_json[^]*invalid_request/);
+      expect(register?.responses['400']?.description).toMatch(/weak_password.*invalid_request.*invalid_json/s);
       expect(Object.keys(register?.responses ?? {})).toEqual(expect.arrayContaining(['201', '413', '415', '429', '500', '503']));
     });
 

@@ -62,7 +62,11 @@ describeOnEachEngine('head poll', (open) => {
     const { db } = place;
     const hub = createHub();
     const asked: unknown[] = [];
-    const watching: Queryable = { ...db, query: (statement, params) => (asked.push(params), db.query(statement, params)) };
+    const watch: Queryable['query'] = (statement, params) => {
+      asked.push(params);
+      return db.query(statement, params);
+    };
+    const watching: Queryable = { ...db, query: (statement, params) => watch(statement, params) };
     const user = await createDatabaseUser(db);
     const stop = startHeadPoll({ db: watching, hub, onError: unreachable }, 1);
     await db.query('select 1');

@@ -68,7 +68,7 @@ describe('hub', () => {
     const hub = createHub();
     const last = recorder();
     const stops: (() => void)[] = [];
-    stops.push(hub.listen(one, { committed: () => stops.forEach((stop) => stop()), hint: () => undefined }));
+    stops.push(hub.listen(one, { committed: () => stops.forEach((stop) => void stop()), hint: () => undefined }));
     stops.push(hub.listen(one, last));
     hub.publish(pieceOf(one, 0));
     hub.publish(pieceOf(one, 1));
