@@ -5,6 +5,7 @@
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 const textOid = 25;
+const shortBytes = 32;
 
 export class CopyWriter {
   #buffer = Buffer.allocUnsafe(64 * 1_024);
@@ -70,7 +71,9 @@ export class CopyWriter {
   bytes(value: Uint8Array): this {
     this.#reserve(4 + value.length);
     this.#int32(value.length);
-    this.#buffer.set(value, this.#length);
+    // A call of `set` costs more than copying an id or a hash by hand.
+    if (value.length > shortBytes) this.#buffer.set(value, this.#length);
+    else for (let i = 0; i < value.length; i++) this.#buffer[this.#length + i] = value[i] ?? 0;
     this.#length += value.length;
     return this;
   }

@@ -1,4 +1,5 @@
 /** The `memories` projection: a memory's state as a row, and back. */
+import { compareHlc } from '../../core/clock.ts';
 import type { DeviceId, MemoryId, UserId } from '../../core/ids.ts';
 import type { Memory } from '../../core/memory.ts';
 import { type Cell, fieldsOf, type MemoryState, type OpenConflict } from '../../core/merge.ts';
@@ -55,15 +56,37 @@ export function rowToMemory(row: Omit<MemoryRow, 'open_conflicts' | 'stamps'>): 
   };
 }
 
-/** Stamps as a flat list by register: code, seq, device ordinal, hlc ms, hlc count. Sorted: equal states, equal bytes. */
+/**
+ * Stamps by the op that won: `[[seq, device ordinal, hlc ms, hlc count, register …] …]`. Most memories were written by one op
+ * or two, so this is a fraction of a stamp for each register. Sorted: equal states have equal bytes.
+ */
 export function stampsToBytes(cells: MemoryState['cells'], names: DeviceNames): Uint8Array {
-  const flat: (number | string)[] = [];
-  for (const register of [...cells.keys()].sort()) {
-    const cell = cells.get(register);
-    if (cell === undefined) continue;
-    flat.push(registerToCode(register), cell.seq, names.ordinalOf(cell.device), cell.hlc.ms, cell.hlc.count);
+  const stamps: { readonly cell: Cell; readonly codes: (number | string)[] }[] = [];
+  for (const [register, cell] of cells) {
+    const code = registerToCode(register);
+    const same = stamps.find((stamp) => stamp.cell.seq === cell.seq && compareHlc(stamp.cell.hlc, cell.hlc) === 0);
+    if (same === undefined) stamps.push({ cell, codes: [code] });
+    else same.codes.push(code);
   }
-  return pack(flat);
+  stamps.sort((a, b) => a.cell.seq - b.cell.seq || compareHlc(a.cell.hlc, b.cell.hlc));
+  return pack(
+    stamps.map(({ cell: { seq, device, hlc }, codes }) => [
+      seq,
+      names.ordinalOf(device),
+      hlc.ms,
+      hlc.count,
+      ...codes.sort(compareCodes),
+    ]),
+  );
+}
+
+type StampList = [seq: number, ordinal: number, ms: number, count: number, ...registers: (number | string)[]];
+
+/** Fields by their code, then tags by code unit. */
+function compareCodes(a: number | string, b: number | string): number {
+  if (typeof a === 'number') return typeof b === 'number' ? a - b : -1;
+  if (typeof b === 'number') return 1;
+  return a < b ? -1 : Number(a > b);
 }
 
 export function rowToState(row: MemoryRow, conflicts: readonly OpenConflict[], names: DeviceNames): MemoryState {
@@ -79,15 +102,16 @@ export function rowToState(row: MemoryRow, conflicts: readonly OpenConflict[], n
 }
 
 function stampsToCells(row: MemoryRow, names: DeviceNames): ReadonlyMap<RegisterName, Cell> {
-  const flat = unpack(row.stamps) as (number | string)[];
   const present = new Set(row.tags);
   const cells = new Map<RegisterName, Cell>();
-  for (let i = 0; i < flat.length; i += 5) {
-    const register = registerFromCode(flat[i], 'stamps');
-    const [seq, ordinal, ms, count] = flat.slice(i + 1, i + 5) as [number, number, number, number];
-    const tag = tagOf(register);
-    const value = tag === null ? (row[register as keyof MemoryRow] as Cell['value']) : present.has(tag);
-    cells.set(register, { value: value ?? emptyValue(register), seq, device: names.idOf(ordinal), hlc: { ms, count } });
+  for (const [seq, ordinal, ms, count, ...codes] of unpack(row.stamps) as StampList[]) {
+    const stamp = { seq, device: names.idOf(ordinal), hlc: { ms, count } };
+    for (const code of codes) {
+      const register = registerFromCode(code, 'stamps');
+      const tag = tagOf(register);
+      const value = tag === null ? (row[register as keyof MemoryRow] as Cell['value']) : present.has(tag);
+      cells.set(register, { value: value ?? emptyValue(register), ...stamp });
+    }
   }
   return cells;
 }
