@@ -240,7 +240,7 @@ describe('what a session sends', () => {
           delivery.settle();
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 });

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { commonPasswords } from '../../../src/server/access/common-passwords.ts';
-import { hashPassword, verifyPassword, weaknessOf } from '../../../src/server/access/password.ts';
+import { hashPassword, nobodysHash, verifyPassword, weaknessOf } from '../../../src/server/access/password.ts';
 
 describe('passwords', () => {
+  it('an e-mail without an account costs a check with the same parameters', async () => {
+    const costOf = (hash: string): string => hash.split('$').slice(0, 4).join('$');
+    expect(costOf(nobodysHash)).toBe(costOf(await hashPassword('a long passphrase')));
+    expect(costOf(nobodysHash)).toBe('$argon2id$v=19$m=19456,t=2,p=1');
+  });
+
   it('one way of writing a character is as good as another', async () => {
     const hash = await hashPassword('pa\u0073\u0301word, long');
     expect(await verifyPassword(hash, 'pa\u015bword, long')).toBe(true);
