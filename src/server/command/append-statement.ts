@@ -22,12 +22,12 @@ const takeHeads = `
 with plan as (
   select * from unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[])
     as p(user_id, was, seq, hash, clock, state_hash, live)
+), mistaken as materialized (
+  select n.user_id from unnest($8::uuid[], $9::uuid[]) as n(user_id, id),
+    lateral (select 1 from memories m where m.user_id = n.user_id and m.id = n.id limit 1) as existing
 ), locked as materialized (
   select h.user_id from user_heads h join plan p on p.user_id = h.user_id and p.was = h.hash
-  where not exists (
-    select 1 from unnest($8::uuid[], $9::uuid[]) as n(user_id, id), lateral (
-      select 1 from memories m where m.user_id = n.user_id and m.id = n.id limit 1) as taken
-    where n.user_id = h.user_id)
+  where h.user_id not in (select user_id from mistaken)
   order by h.user_id for update of h
 ), heads as (
   update user_heads h set seq = p.seq, hash = p.hash, clock = p.clock, state_hash = p.state_hash, live = p.live
