@@ -93,6 +93,13 @@ module.exports = {
       from: { path: '^src/sync/' },
       to: { pathNot: '^src/(core|protocol|sync)/' },
     },
+    {
+      name: 'client-runs-in-a-browser',
+      comment: 'The client is published for pages, workers and extensions: the pure rings and one package for IndexedDB.',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { pathNot: ['^src/(core|protocol|sync|client)/', packages('idb', 'uuid')] },
+    },
     ...Object.entries(serverFolders).map(fromServerFolder),
     {
       name: 'app-assembles-the-edge',
@@ -118,7 +125,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['^src/(core|protocol|sync)/', `^src/server/(${Object.keys(serverFolders).join('|')})/`, '^src/server/[^/]+$'],
+        pathNot: ['^src/(core|protocol|sync|client)/', `^src/server/(${Object.keys(serverFolders).join('|')})/`, '^src/server/[^/]+$'],
       },
       to: {},
     },
@@ -159,7 +166,7 @@ module.exports = {
       comment: 'An example shows what somebody outside can do: the wire and the pure rings, not the server from inside.',
       severity: 'error',
       from: { path: '^examples/' },
-      to: { path: '^(src|test|bench)/', pathNot: '^src/(core|protocol|sync)/' },
+      to: { path: '^(src|test|bench)/', pathNot: '^src/(core|protocol|sync|client)/' },
     },
     {
       name: 'bench-measures-from-outside',
@@ -168,7 +175,7 @@ module.exports = {
       from: { path: '^bench/' },
       to: {
         path: '^(src|test|examples)/',
-        pathNot: ['^src/(core|protocol|sync)/', '^src/server/infra/', '^src/server/log/log-bytes[.]ts$'],
+        pathNot: ['^src/(core|protocol|sync|client)/', '^src/server/infra/', '^src/server/log/log-bytes[.]ts$'],
       },
     },
     {
