@@ -187,7 +187,9 @@ function findOp(outbox: readonly OutboxOp[], counter: number): OutboxOp | null {
 
 function isEventOf(op: OutboxOp, event: LogEvent): boolean {
   const isSameStamp = compareHlc(op.hlc, event.hlc) === 0 || isClamped(op.hlc, event);
-  return op.memoryId === event.memoryId && isSameStamp && (event.change === null || writesEqual(op.change.writes, event.change.writes));
+  return (
+    op.memoryId === event.memoryId && isSameStamp && (event.change === null || writesEqual(op.change.writes, event.change.writes))
+  );
 }
 
 /** MRG-6: what the server makes of a stamp that is too far ahead. */
