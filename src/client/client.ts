@@ -106,8 +106,8 @@ class ReplicaClient implements Client {
       tell: (change) => this.#post({ kind: 'change', change }),
       onTouched: (memories) => this.#changed({ memories }),
     });
-    await this.#readConflicts();
     this.#connection = this.#createConnection(this.#replica);
+    await this.#readConflicts();
     this.#stops.push(
       this.#tabs.listen((message) => this.#hear(message as TabMessage)),
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
