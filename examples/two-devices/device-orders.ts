@@ -2,7 +2,7 @@
 import type { LogEvent } from '../../src/core/event.ts';
 import type { MemoryId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/patch.ts';
+import type { Change } from '../../src/core/change.ts';
 import type { OutboxOp } from '../../src/sync/replica.ts';
 
 export interface Edit {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { MemoryId } from '../../src/core/ids.ts';
 import { type MemoryFields, memoryScopes } from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/patch.ts';
+import type { Change } from '../../src/core/change.ts';
 import type { Write } from '../../src/core/register.ts';
 import type { Edit } from './device-orders.ts';
 

@@ -3,11 +3,12 @@
  * not acknowledged, shown on top of them (MRG-4). It holds an exact prefix of the log (SYN-4), so the causal base of an op
  * is simply the cursor.
  */
+
+import type { Change } from '../core/change.ts';
 import { type Hlc, observe, tick, zeroHlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import { tagOf, type Write } from '../core/register.ts';
 import { emptyStateHash, moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta, Snapshot } from '../protocol/frames.ts';
