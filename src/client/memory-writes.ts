@@ -1,7 +1,8 @@
 /** From what an app asks for to the writes of an op, checked: what the server would reject is refused here, with the field. */
+
+import type { Change } from '../core/change.ts';
 import type { MemoryFields } from '../core/memory.ts';
 import { memoryLimits } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import { checkWrite, type RegisterName, type RegisterValue, tagRegister, valuesEqual, type Write } from '../core/register.ts';
 import type { NewMemory } from './client-api.ts';
 

@@ -1,9 +1,10 @@
 /** A delta on a replica: rows, cursor, clock, state hash and outbox in one change. */
+
+import type { Change } from '../core/change.ts';
 import { compareHlc, type Hlc, maxAheadMs, observe } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import { valuesEqual, type Write } from '../core/register.ts';
 import { moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta } from '../protocol/frames.ts';
