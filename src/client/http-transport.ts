@@ -192,12 +192,9 @@ class HttpTransport implements Transport {
     const abort = new AbortController();
     const timer = this.#deps.setTimer(() => abort.abort(new Error('the server did not answer in time')), this.#options.requestMs);
     try {
-      const headers = {
-        authorization: `Bearer ${this.#token}`,
-        accept: binary,
-        ...(type !== undefined && { 'content-type': type }),
-      };
-      const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body }) };
+      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const headers = { authorization: `Bearer ${this.#token}`, accept: method === 'GET' ? binary : 'application/json', ...type };
+      const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
       const response = await this.#deps.fetch(`${this.#options.apiUrl}${path}`, init);
       return response.ok ? response : await this.#onProblem(response);
     } finally {
