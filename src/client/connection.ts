@@ -147,6 +147,7 @@ export class Connection {
         if (!this.#deps.environment.isOnline() && from !== 'offline') return this.dispatch('offline');
         return void this.#connect();
       case 'syncing':
+        this.#stuck = null;
         return this.#watchProgress();
       case 'live':
         this.#failures = 0;
