@@ -4,7 +4,7 @@ import type { Change } from '../../src/core/change.ts';
 import type { LogEvent } from '../../src/core/event.ts';
 import type { MemoryId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import type { OutboxOp } from '../../src/sync/replica.ts';
+import type { OutboxOp } from '../../src/sync/replica-change.ts';
 
 export interface Edit {
   readonly memoryId: MemoryId;
