@@ -3,8 +3,9 @@
  * to send out. It has no socket, no timer and no store: whoever owns it carries out the steps in order, waits for the store
  * where there is one, connects again when a connection ends, and makes a new session for each.
  */
-import { type ErrorCode, errorTable } from '../core/errors.ts';
+
 import type { DeviceId } from '../core/ids.ts';
+import { isRetryable } from '../core/retryable.ts';
 import {
   type ClientFrame,
   type Delta,
@@ -268,10 +269,6 @@ const restartWith = (resync: Resync): Reaction => ({ steps: [{ kind: 'restart', 
 function resyncAfter({ code, shared }: Reset): Resync {
   if (code === 'cursor_expired') return { reason: 'expired', shared: null };
   return { reason: 'lineage', shared: shared ?? null };
-}
-
-function isRetryable(code: string): boolean {
-  return Object.hasOwn(errorTable, code) && errorTable[code as ErrorCode].retry;
 }
 
 function takeFrame(outbox: readonly OutboxOp[], from: number, maxOps: number): readonly OutboxOp[] {
