@@ -68,6 +68,12 @@ export const defaultTiming: ConnectionTiming = {
   parkMs: 600_000,
 };
 
+const beginsAgain: Readonly<Record<NonNullable<Reaction['reconnect']>, string>> = {
+  forked: 'a copy of this device writes with its id: it goes on under another one',
+  diverged: 'the state hash differs from the server: everything is fetched again',
+  forgotten: 'the server went back to an earlier state: what it lost is offered again',
+};
+
 type Stuck = NonNullable<Status['stuck']>;
 /** `state` ends the present state when nothing else does. */
 type TimerName = 'state' | 'ping' | 'token' | 'retry';
@@ -285,8 +291,8 @@ export class Connection {
 
   #startOver(why: NonNullable<Reaction['reconnect']>): void {
     if (why === 'diverged') this.#repairs++;
-    if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `this replica had to begin again: ${why}`);
-    this.#lose('unreachable', `the replica begins again: ${why}`);
+    if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', beginsAgain[why]);
+    this.#lose('begins_again', beginsAgain[why]);
   }
 
   /** What is caught up, or is not any more, after a frame or a local write. */
