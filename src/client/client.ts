@@ -22,7 +22,8 @@ import type {
   SearchAnswer,
 } from './client-api.ts';
 import { ConflictBook, resolvingWrite } from './conflict-book.ts';
-import { Connection, type ConnectionTiming, type TokenReason } from './connection.ts';
+import { Connection, type TokenReason } from './connection.ts';
+import type { ConnectionTiming } from './connection-timing.ts';
 import { browserEnvironment, type ClientEnvironment } from './environment.ts';
 import { openIndexedDbStore } from './indexed-db-store.ts';
 import { listMemories, searchMemories } from './local-list.ts';

@@ -8,6 +8,7 @@ import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 import { DeviceSession, type Reaction } from '../sync/device-session.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { backoffMs } from './backoff.ts';
+import { type ConnectionTiming, defaultTiming } from './connection-timing.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { type LifeCycleEvent, type LifeCycleState, nextState } from './life-cycle.ts';
 import type { LocalReplica } from './local-replica.ts';
@@ -39,34 +40,6 @@ export interface ConnectionOptions {
   readonly deflate: boolean;
   readonly timing?: Partial<ConnectionTiming>;
 }
-
-/** All in ms. */
-export interface ConnectionTiming {
-  /** From opening a transport to WELCOME. */
-  readonly welcomeMs: number;
-  /** Silence after which a PING is sent; under 30 s, which is what proxies and service workers allow. */
-  readonly pingMs: number;
-  /** From the PING to any frame. */
-  readonly pongMs: number;
-  /** With something to come or to go, and nothing of it moving. */
-  readonly progressMs: number;
-  /** Between two looks at the server over HTTP. */
-  readonly pollMs: number;
-  /** From falling back to HTTP to the next attempt with a socket. */
-  readonly retrySocketMs: number;
-  /** How long a parked client waits before it tries by itself; null: until somebody acts. */
-  readonly parkMs: number;
-}
-
-export const defaultTiming: ConnectionTiming = {
-  welcomeMs: 15_000,
-  pingMs: 20_000,
-  pongMs: 10_000,
-  progressMs: 30_000,
-  pollMs: 5_000,
-  retrySocketMs: 60_000,
-  parkMs: 600_000,
-};
 
 const beginsAgain: Readonly<Record<NonNullable<Reaction['reconnect']>, string>> = {
   forked: 'a copy of this device writes with its id: it goes on under another one',
