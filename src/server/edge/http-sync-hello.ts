@@ -93,7 +93,7 @@ function assertHello(hello: Hello): void {
 const snapshotQuery = z
   .strictObject({
     at: seq.optional().meta({ description: 'Where the snapshot began. Without it, it begins now.' }),
-    after: idSchema<MemoryId>().optional().meta({ description: 'The `next` of the page before.' }),
+    after: z.optional(idSchema<MemoryId>()).meta({ description: 'The `next` of the page before.' }),
     limit: limit(wireLimits.snapshotMemories, wireLimits.snapshotMemories),
   })
   .refine(({ at, after }) => at !== undefined || after === undefined, { path: ['at'], error: 'is needed with after' });

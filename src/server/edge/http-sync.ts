@@ -61,8 +61,8 @@ function registerUpdates(app: FastifyInstance, { db, access }: SyncRouteDeps): v
         cursor: cursorText.optional(),
         limit: limit(1_000, 500).meta({ description: 'Events to go through.' }),
         form: z.enum(['changes', 'events']).default('changes'),
-        device: idSchema<DeviceId>()
-          .optional()
+        device: z
+          .optional(idSchema<DeviceId>())
           .meta({ description: 'Has applied the log up to the cursor: kept as its sync lag.' }),
       }),
       answers: { 200: { json: updatesSchema, mediaTypes: [binaryMediaType] } },
