@@ -55,12 +55,13 @@ describe('a server restored from a backup', () => {
     server = await startServerProcess(env);
   }
 
-  const newEpoch = (): Promise<unknown> =>
-    promisify(execFile)(process.execPath, [cli, 'new-epoch'], { env: { PATH: process.env['PATH'], ...env } });
+  async function newEpoch(): Promise<void> {
+    await promisify(execFile)(process.execPath, [cli, 'new-epoch'], { env: { PATH: process.env['PATH'], ...env } });
+  }
 
   it.each([
     ['after aibrain new-epoch', newEpoch],
-    ['without it', async () => undefined],
+    ['without it', async (): Promise<void> => undefined],
   ] as const)(
     '[SYN-5] %s: what it lost comes back from the devices, and all agree',
     async (_, beforeStart) => {
