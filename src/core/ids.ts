@@ -17,6 +17,9 @@ export type AnyId = UserId | DeviceId | MemoryId | ConflictId | SessionId | Epoc
 /** The server's own replica, the writer of every REST request: the same id for every user, ordinal 0. */
 export const serverDeviceId = '00000000-0000-0000-0000-000000000000' as DeviceId;
 
+/** RFC 9562 §5.9: what stands where an event is about no single memory. */
+export const nilMemoryId = '00000000-0000-0000-0000-000000000000' as MemoryId;
+
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Schema of an id: any UUID, upper or lower case, in; lower case out. */

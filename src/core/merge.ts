@@ -67,7 +67,8 @@ export interface PlacedOp {
 
 export type RejectionCode = 'unknown_memory' | 'erased_memory' | 'invalid_value' | 'too_many_tags' | 'empty_patch';
 
-export type EventKind = 'create' | 'update' | 'delete' | 'restore' | 'erase' | 'reject';
+/** `collect` never comes out of a merge: it is the server's own, about many memories (SYN-12). */
+export type EventKind = 'create' | 'update' | 'delete' | 'restore' | 'erase' | 'reject' | 'collect';
 
 export interface Rejected {
   readonly outcome: 'rejected';
@@ -79,7 +80,7 @@ export interface Rejected {
 export interface Merged {
   /** `superseded`: at least one register of the op lost. */
   readonly outcome: 'applied' | 'superseded';
-  readonly kind: EventKind;
+  readonly kind: Exclude<EventKind, 'reject' | 'collect'>;
   readonly state: MemoryState;
   readonly lost: readonly RegisterName[];
   /** Conflicts that this op brought about. */
@@ -273,7 +274,7 @@ function finish(draft: Draft, state: MemoryState | null, op: PlacedOp): Merged {
   };
 }
 
-function kindOf(state: MemoryState | null, op: PlacedOp): EventKind {
+function kindOf(state: MemoryState | null, op: PlacedOp): Merged['kind'] {
   if (state === null) return 'create';
   const deleted = op.change.writes.find((write) => write.register === 'deleted')?.value;
   if (deleted === true) return 'delete';

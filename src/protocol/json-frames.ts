@@ -31,17 +31,19 @@ export const pushBody = {
   ops: z.array(pushedOpSchema).max(wireLimits.maxOps),
 };
 
-const hello = z.object({
-  type: z.literal('HELLO'),
+/** HELLO over HTTP, where the token is in the header. */
+export const helloBody = {
   protocol: count,
   flags: count.default(0),
   device: idSchema<DeviceId>(),
   epoch: idSchema<Epoch>().nullish(),
   cursor: count,
   lastCounter: count,
-  token: z.string().optional(),
   now: count,
-});
+  resume: z.object({ at: count, after: idSchema<MemoryId>() }).nullish(),
+};
+
+const hello = z.object({ type: z.literal('HELLO'), ...helloBody, token: z.string().optional() });
 
 const ping = z.object({ type: z.literal('PING') });
 const pong = z.object({ type: z.literal('PONG'), now: count.optional() });
@@ -69,12 +71,14 @@ export const eventSchema = z.object({
   hlc,
   at: time,
   memoryId: z.guid(),
-  kind: z.enum(['create', 'update', 'delete', 'restore', 'erase', 'reject']),
+  kind: z.enum(['create', 'update', 'delete', 'restore', 'erase', 'reject', 'collect']),
   outcome: z.enum(['applied', 'superseded', 'rejected']),
   code: z.string().optional(),
   lost: z.array(z.string()).optional(),
   conflicts: z.array(conflictRefSchema).optional(),
   patch: z.array(patchOperationSchema).optional(),
+  floor: count.optional(),
+  collected: z.array(z.guid()).optional(),
 });
 
 const snapshotMemorySchema = z.object({
@@ -122,6 +126,7 @@ export const serverFrameSchema = z.discriminatedUnion('type', [
     epoch: z.guid(),
     floor: count,
     head: count,
+    shared: count.nullable(),
   }),
   z.object({ type: z.literal('ERROR'), code: z.string(), detail: z.string(), expected: count.optional() }),
   ping,
@@ -132,3 +137,4 @@ export type JsonEvent = z.infer<typeof eventSchema>;
 export type JsonServerFrame = z.infer<typeof serverFrameSchema>;
 export type JsonClientFrame = z.input<typeof clientFrameSchema>;
 export type JsonPushedOp = z.infer<typeof pushedOpSchema>;
+export type JsonHello = z.output<z.ZodObject<typeof helloBody>>;

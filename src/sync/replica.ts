@@ -9,7 +9,7 @@ import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
 import type { Change } from '../core/patch.ts';
 import { tagOf, type Write } from '../core/register.ts';
-import { emptyStateHash, moveRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
+import { emptyStateHash, moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta, Snapshot } from '../protocol/frames.ts';
 
 /** An op that waits for its acknowledgement. */
@@ -145,11 +145,21 @@ export class Replica {
 
   #applyEvent(event: LogEvent): void {
     if (event.outcome === 'rejected') return;
+    if (event.kind === 'collect') return this.#collect(event);
     const row = this.#rows.get(event.memoryId) ?? null;
     if (row !== null && row.seq >= event.seq) return;
     if (event.kind === 'erase') return this.#setRow(erased(event, row));
     const change = event.change ?? this.#ownChange(event);
     this.#setRow(change === null ? erased(event, row) : withWrites(row, { ...event, id: event.memoryId, change }));
+  }
+
+  #collect({ seq, collected }: LogEvent): void {
+    for (const id of collected?.ids ?? []) {
+      const row = this.#rows.get(id);
+      if (row === undefined || row.seq >= seq) continue;
+      this.#stateHash = removeRow(this.#stateHash, id, row.seq);
+      this.#rows.delete(id);
+    }
   }
 
   /** The server may leave out the patch of an op that this device wrote. */

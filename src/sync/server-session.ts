@@ -213,7 +213,10 @@ function onOpened<B extends Piece>(state: SessionState, opened: Opened, now: num
   const { epoch, head, floor, lastCounter, live, tokenExpiresAt } = opened;
   const reset = findReset(hello, opened);
   if (reset !== null)
-    return answer({ ...openSession(now), errors: state.errors }, { type: 'RESET', code: reset, epoch, floor, head });
+    return answer(
+      { ...openSession(now), errors: state.errors },
+      { type: 'RESET', code: reset, epoch, floor, head, shared: reset === 'epoch_mismatch' ? 0 : null },
+    );
   // A device whose snapshot ended just before the connection did still waits for the ack of ops that the snapshot holds.
   const owed = lastCounter > 0;
   const known = { ...state, epoch, head: Math.max(state.head, head), floor, tokenExpiresAt, acked: lastCounter, owed };
@@ -262,7 +265,8 @@ function onPushed<B extends Piece>(state: SessionState, result: PushAnswer, limi
     case 'cursor_ahead': {
       if (state.epoch === null) return stay(state);
       // Loads and further pushes of this connection may be under way: the device begins anew on another one.
-      const reset = { type: 'RESET', code: 'cursor_ahead', epoch: state.epoch, floor: state.floor, head: result.head } as const;
+      const { epoch, floor } = state;
+      const reset = { type: 'RESET', code: 'cursor_ahead', epoch, floor, head: result.head, shared: null } as const;
       const close = { kind: 'close', closeCode: closeCodes.reset, reason: reset.code } as const;
       return { state: { ...state, phase: 'closed' }, effects: [{ kind: 'send', frame: reset }, close] };
     }
