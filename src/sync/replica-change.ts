@@ -18,7 +18,10 @@ export interface OutboxOp {
   readonly hlc: Hlc;
   readonly memoryId: MemoryId;
   readonly change: Change;
-  /** Its dot before the device took another id: if the log holds that event, the op is in it already. */
+  /**
+   * Its dot before the device took another id: if the log holds that event, the op is in it already. Such an op is not pushed
+   * until the log was seen up to the head, and loses its origin then.
+   */
   readonly origin?: { readonly device: DeviceId; readonly counter: number };
 }
 
