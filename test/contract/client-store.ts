@@ -327,7 +327,8 @@ interface Step {
 
 const smallArb = fc.uniqueArray(fc.nat(12), { maxLength: 6 });
 const rowArb = fc.record({ memory: memoryArb, index: fc.nat(8) }).map(({ memory, index }) => ({ ...memory, id: idOf(index) }));
-const sometimes = <T>(arb: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arb, { nil: undefined, freq: 1 });
+const sometimes = <T>(arb: fc.Arbitrary<T>, weight = 2): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ arbitrary: fc.constant(undefined), weight: 2 }, { arbitrary: arb, weight });
 
 const stepArb: fc.Arbitrary<Step> = fc.record({
   handle: fc.constantFrom(0, 1),
@@ -337,7 +338,7 @@ const stepArb: fc.Arbitrary<Step> = fc.record({
   removed: sometimes(fc.uniqueArray(fc.nat(8), { maxLength: 4 })),
   added: sometimes(fc.array(fc.record({ hlc: hlcArb, change: changeArb }), { maxLength: 4 })),
   settled: sometimes(smallArb),
-  replaced: fc.option(smallArb, { nil: undefined, freq: 4 }),
+  replaced: sometimes(smallArb, 1),
   rejected: sometimes(smallArb),
   dismissed: sometimes(smallArb),
 });

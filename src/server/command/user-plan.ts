@@ -209,7 +209,7 @@ class UserDraft {
     this.#stateHash = moveRow(this.#stateHash, memoryId, before?.seq ?? 0, state.seq);
     this.#live += Number(!isDeleted(state)) - Number(before !== null && !isDeleted(before));
     const keep = (conflict: OpenConflict, resolution: Resolution | null): ConflictRef => {
-      const id = conflictId(sha256, head.epoch, memoryId, conflict.register, conflict.loserSeq);
+      const id = conflictId(sha256, head.origin, memoryId, conflict.register, conflict.loserSeq);
       const at = this.#conflicts.get(id)?.at ?? this.#input.at;
       this.#conflicts.set(id, { ...conflict, id, memoryId, at, resolution, resolvedSeq: resolution === null ? null : state.seq });
       return { id, register: conflict.register, winnerSeq: conflict.winnerSeq, loserSeq: conflict.loserSeq };

@@ -1,25 +1,19 @@
 /** One socket: carries out what the session decides, and feeds what comes of it back. All rules are in sync/server-session. */
 import type { WebSocket } from 'ws';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
+import type { MemoryId } from '../../core/ids.ts';
 import { type Hello, helloFlags, type Push } from '../../protocol/frames.ts';
 import { wireLimits } from '../../protocol/limits.ts';
 import { MalformedValue } from '../../protocol/packed-values.ts';
-import {
-  type Effect,
-  type Input,
-  openSession,
-  type PushAnswer,
-  type SessionLimits,
-  type SessionState,
-  step,
-} from '../../sync/server-session.ts';
+import { openSession, type SessionLimits, type SessionState, step } from '../../sync/server-session.ts';
+import type { Effect, Input, PushAnswer } from '../../sync/session-io.ts';
 import type { Access, Principal } from '../access/access.ts';
 import type { Replica } from '../command/append-request.ts';
 import type { GroupCommit } from '../command/group-commit.ts';
 import type { Hub } from '../fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from '../infra/database.ts';
-import { readHead } from '../log/head.ts';
 import { readDelta, readSeqOfDot } from '../read/read-delta.ts';
+import { readOpening } from '../read/read-opening.ts';
 import { readSnapshot } from '../read/read-snapshot.ts';
 import { committedToPiece, type FrameForm, pageToPiece, type SyncPiece } from './sync-piece.ts';
 import { deflateFrame, isWorthDeflating, readFrame, writeDelta, writeFrame } from './ws-frames.ts';
@@ -41,6 +35,8 @@ export const sessionLimits: SessionLimits = {
   maxBufferedBytes: 1_048_576,
   snapshotMemories: wireLimits.snapshotMemories,
   helloTimeoutMs: 10_000,
+  pingAfterMs: wireLimits.pingAfterMs,
+  silenceMs: wireLimits.silenceMs,
   maxErrors: 20,
 };
 
@@ -198,10 +194,8 @@ export class SyncConnection {
       committed: (piece) => this.#input({ kind: 'committed', piece: committedToPiece(piece, ordinal) }),
       hint: (head) => this.#input({ kind: 'hint', head }),
     });
-    const head = await readHead(db, principal.userId);
-    if (head === null) return 'unauthorized' as const;
-    const { epoch, seq, floor, live } = head;
-    return { epoch, head: seq, floor, live, lastCounter: head.clock.get(ordinal) ?? 0, tokenExpiresAt: principal.tokenExpiresAt };
+    const opening = await readOpening(db, principal.userId, { ordinal, epoch: hello.epoch });
+    return opening === null ? ('unauthorized' as const) : { ...opening, tokenExpiresAt: principal.tokenExpiresAt };
   }
 
   async #authenticate(token: string): Promise<void> {
@@ -254,11 +248,11 @@ export class SyncConnection {
     }
   }
 
-  async #loadSnapshot(after: Parameters<typeof readSnapshot>[2], limit: number): Promise<void> {
+  async #loadSnapshot(after: MemoryId | null, limit: number): Promise<void> {
     try {
       if (this.#principal === null) return;
-      const memories = await readSnapshot(this.#deps.db, this.#principal.userId, after, limit);
-      this.#input({ kind: 'loadedSnapshot', memories });
+      const page = await readSnapshot(this.#deps.db, { userId: this.#principal.userId, after, maxMemories: limit });
+      this.#input({ kind: 'loadedSnapshot', ...page });
     } catch (error) {
       this.#codeOf(error);
       this.#input({ kind: 'loadFailed' });

@@ -66,7 +66,7 @@ class Run {
 
   constructor(head: Head) {
     this.#head = head;
-    this.#hash = genesisHash(sha256, head.epoch);
+    this.#hash = genesisHash(sha256, head.origin);
   }
 
   soFar(): Pick<LogVerdict, 'events' | 'head' | 'headHash'> {

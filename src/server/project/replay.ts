@@ -69,7 +69,7 @@ function agrees(merged: Merged, event: LogEvent): boolean {
 function keepConflicts(conflicts: Map<ConflictId, ReplayedConflict>, merged: Merged, event: LogEvent, head: Head): void {
   const { memoryId, at, seq } = event;
   const keep = (conflict: OpenConflict, resolution: Resolution | null): void => {
-    const id = conflictId(sha256, head.epoch, memoryId, conflict.register, conflict.loserSeq);
+    const id = conflictId(sha256, head.origin, memoryId, conflict.register, conflict.loserSeq);
     const resolvedSeq = resolution === null ? null : seq;
     conflicts.set(id, { ...conflict, id, memoryId, at: conflicts.get(id)?.at ?? at, resolution, resolvedSeq });
   };
