@@ -3,6 +3,7 @@
  * may happen to it is what happens to TCP: delay, silence in one direction, an end at any frame or in the middle of one, at
  * which each side learns of it in its own time, and frames that still arrive after the device has long opened another socket.
  */
+import { unpackClientFrame } from '../../src/protocol/binary-codec.ts';
 import type { Dice } from './dice.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { Timeline } from './timeline.ts';
@@ -67,7 +68,14 @@ export interface NetworkWitness {
 /** After which a system gives up on a connection that is silent, ms. */
 const giveUpMs = 120_000;
 /** `PUSH` on the wire: an array of 5 with code 3. */
+const isHello = (frame: Uint8Array): boolean => (frame[0] ?? 0) >> 4 === 9 && frame[1] === 1;
 const isPush = (frame: Uint8Array): boolean => frame[0] === 0x95 && frame[1] === 3;
+
+/** Device and epoch of a HELLO. */
+function speakerOf(frame: Uint8Array): string {
+  const hello = unpackClientFrame(frame);
+  return hello.type === 'HELLO' ? `${hello.device} ${hello.epoch}` : '';
+}
 
 export class DeviceNetwork {
   readonly weather: NetworkWeather = { ...calm };
@@ -76,8 +84,9 @@ export class DeviceNetwork {
   readonly #witness: NetworkWitness;
   readonly #sockets = new Set<SimulatedSocket>();
   #opened = 0;
+  #requested = 0;
   /** A PUSH that a proxy kept, to send it again. */
-  #kept: Uint8Array | null = null;
+  #kept: { readonly frame: Uint8Array; readonly speaker: string } | null = null;
 
   constructor(timeline: Timeline, dice: (name: string) => Dice, witness: NetworkWitness) {
     this.#timeline = timeline;
@@ -117,18 +126,58 @@ export class DeviceNetwork {
     (socket as SimulatedSocket).deviceGone();
   }
 
+  /**
+   * An HTTP request. It may never arrive, arrive twice, or its answer may be lost.
+   * @param done null: the network failed. Not called at all where nothing ever comes back.
+   */
+  request<T>(node: ServerNode, serve: (node: ServerNode, respond: (answer: T) => void) => void, done: (answer: T | null) => void): void {
+    const { weather } = this;
+    const dice = this.#dice(`request ${this.#requested++}`);
+    const delay = (): number => weather.minDelayMs + (weather.maxDelayMs - weather.minDelayMs) * dice.next() ** 3;
+    const fail = (): void => {
+      this.#timeline.after(delay(), () => done(null));
+    };
+    if (weather.isOffline || !node.isUp || dice.chance(weather.lostRequest)) return fail();
+    if (weather.isSilentUp) return;
+    let isAnswered = false;
+    const respond = (answer: T): void => {
+      if (isAnswered) return;
+      isAnswered = true;
+      if (dice.chance(weather.lostAnswer)) return fail();
+      if (!weather.isSilentDown) this.#timeline.after(delay(), () => done(answer));
+    };
+    const arrive = (): void => {
+      if (node.isUp) serve(node, respond);
+      else if (!isAnswered) fail();
+    };
+    this.#timeline.after(delay(), arrive);
+    if (dice.chance(weather.repeatedRequest)) this.#timeline.after(delay() + dice.between(0, 5_000), arrive);
+    // A process that crashes closes its connections.
+    node.whenCrashed(() => {
+      if (isAnswered) return;
+      isAnswered = true;
+      fail();
+    });
+  }
+
   ended(socket: SimulatedSocket): void {
     this.#sockets.delete(socket);
   }
 
-  keep(frame: Uint8Array): void {
-    this.#kept = frame;
+  keep(frame: Uint8Array, speaker: string): void {
+    this.#kept = { frame, speaker };
   }
 
-  takeKept(): Uint8Array | null {
+  /** Only for a socket that speaks for the same device and epoch: no network turns one device's frame into another's. */
+  takeKept(speaker: string): Uint8Array | null {
     const kept = this.#kept;
+    if (kept?.speaker !== speaker) return null;
     this.#kept = null;
-    return kept;
+    return kept.frame;
+  }
+
+  forget(): void {
+    this.#kept = null;
   }
 }
 
@@ -164,6 +213,7 @@ class SimulatedSocket implements DeviceSocket {
   #isDeviceDone = false;
   #isServerDone = false;
   #isPaused = false;
+  #speaker = '';
   #closing: { readonly code: number; readonly reason: string } | null = null;
 
   constructor(deps: SocketDeps, index: number, node: ServerNode, events: SocketEvents) {
@@ -177,6 +227,8 @@ class SimulatedSocket implements DeviceSocket {
   send(frame: Uint8Array): void {
     if (!this.#isOpen || this.#isDeviceDone) return;
     this.#deps.witness.up(this.index, frame);
+    if (isHello(frame)) this.#speaker = speakerOf(frame);
+    else if (isPush(frame)) this.#repeatKept();
     this.#put('up', frame);
   }
 
@@ -185,7 +237,8 @@ class SimulatedSocket implements DeviceSocket {
     if (this.#isDeviceDone) return;
     this.#isDeviceDone = true;
     this.#lanes.down.isOver = true;
-    this.#learnServer(this.#delay() + this.#backlogMs('up'));
+    // Through a silent network no farewell goes either.
+    this.#learnServer(this.#deps.weather.isSilentUp ? giveUpMs : this.#delay() + this.#backlogMs('up'));
   }
 
   /** The process of the device ended: what it sent is on its way, and may arrive. */
@@ -240,9 +293,12 @@ class SimulatedSocket implements DeviceSocket {
       },
     });
     this.#events.onOpen();
-    const kept = this.#deps.network.takeKept();
-    // A proxy's copy of a frame of before comes in between the frames of this socket, but never before its first.
-    if (kept !== null) timeline.after(this.#delay() * 3, () => this.#put('up', kept, true));
+  }
+
+  /** A proxy's copy of a frame of an earlier socket, among the frames of this one. */
+  #repeatKept(): void {
+    const kept = this.#deps.network.takeKept(this.#speaker);
+    if (kept !== null) this.#put('up', kept, true);
   }
 
   #put(direction: Direction, frame: Uint8Array, isCopy = false): void {
@@ -259,7 +315,7 @@ class SimulatedSocket implements DeviceSocket {
     lane.waiting.push({ frame, isPart: false });
     if (!isCopy && direction === 'up' && isPush(frame) && dice.chance(weather.repeat)) {
       if (dice.chance(0.5)) lane.waiting.push({ frame, isPart: false });
-      else network.keep(frame);
+      else network.keep(frame, this.#speaker);
     }
     this.#move(direction);
   }
@@ -304,7 +360,8 @@ class SimulatedSocket implements DeviceSocket {
     if (direction !== 'down' || this.#closing === null || this.#lanes.down.waiting.length > 0 || this.#isServerDone) return;
     const { code, reason } = this.#closing;
     this.#learnServer(0);
-    this.#learnDevice(this.#delay(), code, reason);
+    if (this.#deps.weather.isSilentDown) this.#learnDevice(giveUpMs, 1006, '');
+    else this.#learnDevice(this.#delay(), code, reason);
   }
 
   #learnDevice(inMs: number, code: number, reason: string): void {

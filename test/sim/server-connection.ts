@@ -4,15 +4,8 @@ import { packDelta, packServerFrame, unpackClientFrame } from '../../src/protoco
 import type { Hello, Push } from '../../src/protocol/frames.ts';
 import { MalformedValue } from '../../src/protocol/packed-values.ts';
 import type { AppendResult, Replica } from '../../src/server/command/append-request.ts';
-import {
-  type Effect,
-  type Input,
-  openSession,
-  type PushAnswer,
-  type SessionLimits,
-  type SessionState,
-  step,
-} from '../../src/sync/server-session.ts';
+import { openSession, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
+import type { Effect, Input, PushAnswer } from '../../src/sync/session-io.ts';
 import type { Principal, ServerNode } from './volatile-server.ts';
 import type { Commit, LogPiece, VolatileLog } from './volatile-log.ts';
 

@@ -7,7 +7,7 @@ import type { Hello } from '../../src/protocol/frames.ts';
 import { eventToJson } from '../../src/protocol/json-codec.ts';
 import type { ConflictChange } from '../../src/server/command/user-plan.ts';
 import type { Replica } from '../../src/server/command/append-request.ts';
-import { answerHello, refuseHello } from '../../src/sync/server-session.ts';
+import { answerHello, refuseHello } from '../../src/sync/answer-hello.ts';
 import type { LogImage, VolatileLog } from './volatile-log.ts';
 import type { Principal, ServerNode } from './volatile-server.ts';
 import type { ConnectionLimits } from './server-connection.ts';

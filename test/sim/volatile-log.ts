@@ -27,7 +27,7 @@ import type { Head } from '../../src/server/log/head.ts';
 import { bytesToMeta } from '../../src/server/log/log-bytes.ts';
 import type { EventRow } from '../../src/server/log/rows.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
-import type { Piece } from '../../src/sync/server-session.ts';
+import type { Piece } from '../../src/sync/session-io.ts';
 
 /** A row of `events`: salt and payload go when the memory is erased. */
 export interface StoredEvent extends Omit<EventRow, 'salt'> {
@@ -52,8 +52,6 @@ export interface StoredDevice extends Replica {
 /** Everything at one moment. Its maps and lists are never changed. */
 export interface LogImage {
   readonly head: Head;
-  /** Of the first event, whatever epochs came since. */
-  readonly genesis: Epoch;
   readonly states: ReadonlyMap<MemoryId, MemoryState>;
   readonly events: readonly StoredEvent[];
   readonly truth: readonly TrueEvent[];
@@ -254,6 +252,7 @@ function emptyImage(userId: UserId, epoch: Epoch): LogImage {
     head: {
       userId,
       epoch,
+      origin: epoch,
       seq: 0,
       floor: 0,
       hash: genesisHash(sha256, epoch),
@@ -262,7 +261,6 @@ function emptyImage(userId: UserId, epoch: Epoch): LogImage {
       live: 0,
       deviceByOrdinal: new Map([[0, serverDeviceId]]),
     },
-    genesis: epoch,
     states: new Map(),
     events: [],
     truth: [],

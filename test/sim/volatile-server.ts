@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../src/core/errors.ts';
 import { type DeviceId, type Epoch, type SessionId, serverDeviceId, type UserId } from '../../src/core/ids.ts';
 import type { Hello } from '../../src/protocol/frames.ts';
 import type { AppendRequest, AppendResult, Replica } from '../../src/server/command/append-request.ts';
-import type { Opened } from '../../src/sync/server-session.ts';
+import type { Opened } from '../../src/sync/answer-hello.ts';
 import { type Dice, idOf } from './dice.ts';
 import { type ConnectionLimits, ServerConnection, type ServerSocket } from './server-connection.ts';
 import type { Timeline } from './timeline.ts';
@@ -56,6 +56,11 @@ export interface ServerWitness {
   note(text: string): void;
 }
 
+export interface ServerBackup {
+  readonly images: ReadonlyMap<UserId, LogImage>;
+  readonly sessions: ReadonlyMap<SessionId, Session>;
+}
+
 interface Session {
   readonly userId: UserId;
   readonly device: DeviceId;
@@ -69,7 +74,7 @@ export class VolatileServer {
   readonly weather: ServerWeather = { failure: 0, lostCommit: 0, minDelayMs: 1, maxDelayMs: 5, refusesProtocol: false };
   readonly nodes: readonly ServerNode[];
   readonly logs = new Map<UserId, VolatileLog>();
-  readonly sessions = new Map<SessionId, Session>();
+  sessions: ReadonlyMap<SessionId, Session> = new Map();
   /** The server's clock minus the true one, ms. */
   clockOffsetMs = 0;
   #made = 0;
@@ -101,22 +106,21 @@ export class VolatileServer {
     const sessionId = idOf<SessionId>(`session ${this.#made++}`);
     const replica = this.claimDevice({ userId, sessionId }, device);
     if (typeof replica === 'string') return replica;
-    this.sessions.set(sessionId, { userId, device, isEnded: false });
+    this.sessions = new Map(this.sessions).set(sessionId, { userId, device, isEnded: false });
     return this.#token(sessionId);
   }
 
   /** A fresh token of the same session. */
   refresh(token: string): string | ErrorCode {
-    const [id] = token.split('|');
-    const session = this.sessions.get(id as SessionId);
-    return session === undefined || session.isEnded ? 'unauthorized' : this.#token(id as SessionId);
+    const { sid } = claimsOf(token);
+    const session = this.sessions.get(sid);
+    return session === undefined || session.isEnded ? 'unauthorized' : this.#token(sid);
   }
 
   authenticate(token: string): Principal | ErrorCode {
-    const [id, expiresAt] = token.split('|');
-    const sessionId = id as SessionId;
+    const { sid: sessionId, exp } = claimsOf(token);
     const session = this.sessions.get(sessionId);
-    const tokenExpiresAt = Number(expiresAt);
+    const tokenExpiresAt = exp * 1_000;
     if (session === undefined || !(this.now() < tokenExpiresAt)) return 'unauthorized';
     const device = this.logs.get(session.userId)?.image.devices.get(session.device);
     if (device === undefined) return 'unauthorized';
@@ -144,20 +148,17 @@ export class VolatileServer {
     const device = log?.image.devices.get(id);
     if (log === undefined || device === undefined) return;
     log.setDevice({ ...device, isRevoked: true });
-    for (const [sessionId, session] of this.sessions) {
-      if (session.userId === userId && session.device === id) this.sessions.set(sessionId, { ...session, isEnded: true });
-    }
-    this.#tellEnded();
+    this.#endWhere((session) => session.userId === userId && session.device === id);
   }
 
   endSessions(userId: UserId): void {
-    for (const [id, session] of this.sessions) if (session.userId === userId) this.sessions.set(id, { ...session, isEnded: true });
-    this.#tellEnded();
+    this.#endWhere((session) => session.userId === userId);
   }
 
   /** The whole store goes back to what it was: a restored backup. Every process was stopped for it. */
-  restore(images: ReadonlyMap<UserId, LogImage>, newEpochs: boolean): void {
+  restore({ images, sessions }: ServerBackup, newEpochs: boolean): void {
     for (const node of this.nodes) node.crash();
+    this.sessions = new Map(sessions);
     for (const [userId, image] of images) {
       const log = this.logs.get(userId);
       log?.restore(image);
@@ -168,22 +169,39 @@ export class VolatileServer {
 
   wipe(): void {
     for (const node of this.nodes) node.crash();
+    this.sessions = new Map();
     for (const log of this.logs.values()) log.wipe(this.newEpoch());
     for (const node of this.nodes) node.start();
   }
 
-  backup(): ReadonlyMap<UserId, LogImage> {
-    return new Map([...this.logs].map(([userId, log]) => [userId, log.image]));
+  backup(): ServerBackup {
+    return { images: new Map([...this.logs].map(([userId, log]) => [userId, log.image])), sessions: new Map(this.sessions) };
   }
 
   #token(sessionId: SessionId): string {
-    return `${sessionId}|${this.now() + this.options.tokenMs}`;
+    const claims = { sid: sessionId, exp: Math.floor((this.now() + this.options.tokenMs) / 1_000) };
+    return `e30.${btoa(JSON.stringify(claims))}.`;
+  }
+
+  #endWhere(isEnding: (session: Session) => boolean): void {
+    const ended = (session: Session): Session => (isEnding(session) ? { ...session, isEnded: true } : session);
+    this.sessions = new Map([...this.sessions].map(([id, session]) => [id, ended(session)]));
+    this.#tellEnded();
   }
 
   #tellEnded(): void {
     const [here, ...others] = this.nodes;
     here?.closeEnded();
     for (const node of others) this.timeline.after(this.options.pollMs, () => node.closeEnded());
+  }
+}
+
+/** In the form of RFC 7519, unsigned: nobody forges here. */
+function claimsOf(token: string): { readonly sid: SessionId; readonly exp: number } {
+  try {
+    return JSON.parse(atob(token.split('.')[1] ?? ''));
+  } catch {
+    return { sid: '' as SessionId, exp: 0 };
   }
 }
 
@@ -200,6 +218,7 @@ export class ServerNode {
   #isWriting = false;
   #isPolling = false;
   #isTicking = false;
+  #atCrash: (() => void)[] = [];
   /** Goes up with every crash: what an earlier life asked the database for comes back to nobody. */
   #life = 0;
   isUp = true;
@@ -244,10 +263,17 @@ export class ServerNode {
     this.#isTicking = false;
     for (const connection of this.#connections) connection.kill();
     this.#connections.clear();
+    for (const work of this.#atCrash.splice(0)) work();
   }
 
   start(): void {
     this.isUp = true;
+  }
+
+  /** Called once, when this life of the process ends. */
+  whenCrashed(work: () => void): void {
+    this.#atCrash.push(work);
+    if (this.#atCrash.length > 1_000) this.#atCrash.splice(0, 500);
   }
 
   /** One step of the database. */
