@@ -125,7 +125,11 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['^src/(core|protocol|sync|client)/', `^src/server/(${Object.keys(serverFolders).join('|')})/`, '^src/server/[^/]+$'],
+        pathNot: [
+          '^src/(core|protocol|sync|client)/',
+          `^src/server/(${Object.keys(serverFolders).join('|')})/`,
+          '^src/server/[^/]+$',
+        ],
       },
       to: {},
     },

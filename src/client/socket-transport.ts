@@ -5,7 +5,11 @@ import type { ClientEnvironment } from './environment.ts';
 import type { Transport, TransportEnd, TransportEvents } from './transport.ts';
 
 /** @param url `wss://host/api/v1/sync`: the token goes in HELLO, never in an address. */
-export function openSocketTransport({ openSocket }: Pick<ClientEnvironment, 'openSocket'>, url: string, events: TransportEvents): Transport {
+export function openSocketTransport(
+  { openSocket }: Pick<ClientEnvironment, 'openSocket'>,
+  url: string,
+  events: TransportEvents,
+): Transport {
   const socket = openSocket(url);
   socket.binaryType = 'arraybuffer';
   let isOver = false;
@@ -18,7 +22,10 @@ export function openSocketTransport({ openSocket }: Pick<ClientEnvironment, 'ope
   };
   const failOn = (error: unknown): void => {
     socket.close();
-    end({ code: null, detail: error instanceof MalformedValue ? `a malformed frame: ${error.path} ${error.message}` : String(error) });
+    end({
+      code: null,
+      detail: error instanceof MalformedValue ? `a malformed frame: ${error.path} ${error.message}` : String(error),
+    });
   };
   const deliver = (bytes: Uint8Array): void => {
     if (!isOver) events.onFrame(unpackServerFrame(bytes));
@@ -32,12 +39,9 @@ export function openSocketTransport({ openSocket }: Pick<ClientEnvironment, 'ope
     const frame = new Uint8Array(data);
     const deflated = deflatedBytes(frame);
     if (deflated === null && inflating === null) return deliver(frame);
-    const delivered: Promise<void> = deliverInOrder(inflating, frame, deflated).then(
-      () => {
-        if (inflating === delivered) inflating = null;
-      },
-      failOn,
-    );
+    const delivered: Promise<void> = deliverInOrder(inflating, frame, deflated).then(() => {
+      if (inflating === delivered) inflating = null;
+    }, failOn);
     inflating = delivered;
   };
 

@@ -1,8 +1,9 @@
 /** An event: an op that the server accepted. Events are never changed (LOG-3). */
+
+import type { Change } from './change.ts';
 import type { Hlc } from './clock.ts';
 import type { ConflictId, DeviceId, MemoryId } from './ids.ts';
 import type { EventKind, RejectionCode } from './merge.ts';
-import type { Change } from './patch.ts';
 import type { RegisterName } from './register.ts';
 
 export type Outcome = 'applied' | 'superseded' | 'rejected';

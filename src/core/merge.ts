@@ -2,10 +2,11 @@
  * The merge (MRG-1 to MRG-7): one op meets one memory. A pure function, total and deterministic, shared by the server,
  * which decides, and the client, which predicts.
  */
+
+import type { Change } from './change.ts';
 import { compareHlc, type Hlc, hlcAfter } from './clock.ts';
 import type { DeviceId, MemoryId } from './ids.ts';
 import { type MemoryFields, type MemoryScope, type MemoryType, memoryLimits, type Source } from './memory.ts';
-import type { Change } from './patch.ts';
 import {
   checkWrite,
   emptyValue,

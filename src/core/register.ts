@@ -2,7 +2,7 @@
  * Registers: the units of conflict. A memory is six of them and one per tag, each a last-writer-wins cell of its own, so
  * two devices that change different fields, or add different tags, never disturb each other (MRG-3).
  */
-import type { z } from 'zod';
+import * as z from 'zod/mini';
 import {
   confidenceSchema,
   contentSchema,
@@ -79,12 +79,12 @@ const isSource = (value: RegisterValue): value is Source => typeof value === 'ob
 
 const isPlainObject = (value: object): boolean => Object.prototype.toString.call(value) === '[object Object]';
 
-const schemaByField: Readonly<Record<Exclude<FieldRegister, 'deleted'>, z.ZodType>> = {
+const schemaByField: Readonly<Record<Exclude<FieldRegister, 'deleted'>, z.ZodMiniType>> = {
   content: contentSchema,
   type: typeSchema,
   scope: scopeSchema,
-  confidence: confidenceSchema.nullable(),
-  source: sourceSchema.nullable(),
+  confidence: z.nullable(confidenceSchema),
+  source: z.nullable(sourceSchema),
 };
 
 /** Most writes, told without a schema: a tenth of the time, and no verdict of its own on what is not so plain. */
@@ -116,7 +116,7 @@ function findProblem({ register, value }: Write): string | null {
   return firstIssue(schemaByField[register as keyof typeof schemaByField], value);
 }
 
-function firstIssue(schema: z.ZodType, value: unknown): string | null {
+function firstIssue(schema: z.ZodMiniType, value: unknown): string | null {
   const parsed = schema.safeParse(value);
   if (parsed.success) return null;
   const issue = parsed.error.issues[0];

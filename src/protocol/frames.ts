@@ -2,11 +2,12 @@
  * The frames (SYN-1) as both sides handle them, whatever their form on the wire. docs/PROTOCOL.md says when each is sent
  * and what its receiver owes.
  */
+
+import type { Change } from '../core/change.ts';
 import type { Hlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import type { TellLimits } from './limits.ts';
 
 /** HELLO flags, a bit set. */

@@ -1,42 +1,14 @@
-/** Frames to and from their JSON form. */
+/** Frames to and from their JSON form. Only types come from the schemas: a client, which trusts its server, carries none. */
+
+import { changeToPatch, type PatchOperation, patchToChange } from '../core/change.ts';
 import { hlcToString, parseHlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { DeviceId, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import { changeToPatch, type PatchOperation, patchToChange } from '../core/patch.ts';
 import type { RegisterName } from '../core/register.ts';
 import type { ClientFrame, Hello, PushedOp, ServerFrame } from './frames.ts';
-import {
-  clientFrameSchema,
-  type JsonClientFrame,
-  type JsonEvent,
-  type JsonHello,
-  type JsonPushedOp,
-  type JsonServerFrame,
-} from './json-frames.ts';
+import type { JsonClientFrame, JsonEvent, JsonHello, JsonPushedOp, JsonServerFrame } from './json-frames.ts';
 import { MalformedValue } from './packed-values.ts';
-
-/** @throws MalformedValue */
-export function parseClientFrame(text: string): ClientFrame {
-  const parsed = clientFrameSchema.safeParse(parseJson(text));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new MalformedValue(issue?.path.join('.') ?? '', issue?.message ?? 'is no frame');
-  }
-  const frame = parsed.data;
-  switch (frame.type) {
-    case 'HELLO': {
-      const { token, ...hello } = frame;
-      return { ...helloFromJson(hello), ...(token === undefined ? {} : { token }) };
-    }
-    case 'PUSH':
-      return { ...frame, ops: frame.ops.map((op, index) => opFromJson(op, `ops.${index}`)) };
-    case 'PONG':
-      return { type: 'PONG' };
-    default:
-      return frame;
-  }
-}
 
 /** What HELLO says, in a frame or in the body of its HTTP twin. */
 export function helloFromJson({ epoch, resume, ...hello }: JsonHello): Hello {
@@ -140,7 +112,8 @@ function memoryFromJson({ id, seq, fields }: JsonSnapshotMemory): Memory {
   return { ...fields, id: id as MemoryId, seq, erased: fields.erased ?? false, ...times };
 }
 
-function parseJson(text: string): unknown {
+/** @throws MalformedValue */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -3,9 +3,9 @@
  * the protocol fingerprint come from them. Keep refinements off these: a fingerprint cannot see them.
  */
 import { z } from 'zod';
+import { maxPatchOperations } from '../core/change.ts';
 import { type ConflictId, type DeviceId, type Epoch, idSchema, type MemoryId } from '../core/ids.ts';
 import { memoryScopes, memoryTypes, sourceSchema } from '../core/memory.ts';
-import { maxPatchOperations } from '../core/patch.ts';
 import { wireLimits } from './limits.ts';
 
 const count = z.int().min(0);
@@ -36,7 +36,7 @@ export const helloBody = {
   protocol: count,
   flags: count.default(0),
   device: idSchema<DeviceId>(),
-  epoch: idSchema<Epoch>().nullish(),
+  epoch: z.nullish(idSchema<Epoch>()),
   cursor: count,
   lastCounter: count,
   now: count,
@@ -89,7 +89,7 @@ const snapshotMemorySchema = z.object({
     type: z.enum(memoryTypes),
     scope: z.enum(memoryScopes),
     confidence: z.number().nullable(),
-    source: sourceSchema.nullable(),
+    source: z.nullable(sourceSchema),
     tags: z.array(z.string()),
     deleted: z.boolean(),
     erased: z.boolean().optional(),

@@ -1,9 +1,10 @@
 /** A delta on a replica: rows, cursor, clock, state hash and outbox in one change. */
+
+import type { Change } from '../core/change.ts';
 import { compareHlc, type Hlc, maxAheadMs, observe } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import { valuesEqual, type Write } from '../core/register.ts';
 import { moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta } from '../protocol/frames.ts';
@@ -187,7 +188,9 @@ function findOp(outbox: readonly OutboxOp[], counter: number): OutboxOp | null {
 
 function isEventOf(op: OutboxOp, event: LogEvent): boolean {
   const isSameStamp = compareHlc(op.hlc, event.hlc) === 0 || isClamped(op.hlc, event);
-  return op.memoryId === event.memoryId && isSameStamp && (event.change === null || writesEqual(op.change.writes, event.change.writes));
+  return (
+    op.memoryId === event.memoryId && isSameStamp && (event.change === null || writesEqual(op.change.writes, event.change.writes))
+  );
 }
 
 /** MRG-6: what the server makes of a stamp that is too far ahead. */

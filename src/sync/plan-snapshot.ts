@@ -95,7 +95,12 @@ function isLost(was: Memory, is: Memory | null, shared: number | null): boolean 
  * already, whose counters are taken. Their stamp is the time at which the row was last written and their base is 0, so they
  * meet what others wrote since as what they are: concurrent.
  */
-function withOffered(meta: ReplicaMeta, outbox: readonly OutboxOp[], offers: readonly Offer[], serverCounter: number): ReplicaChange {
+function withOffered(
+  meta: ReplicaMeta,
+  outbox: readonly OutboxOp[],
+  offers: readonly Offer[],
+  serverCounter: number,
+): ReplicaChange {
   if (offers.length === 0) return { meta };
   const taken = outbox.filter((op) => op.counter <= serverCounter && op.origin === undefined);
   const waiting = outbox.filter((op) => !taken.includes(op));

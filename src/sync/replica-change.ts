@@ -3,11 +3,12 @@
  * planned by sync/replica-plans as one `ReplicaChange`, which a store commits in one transaction: op, counter and outbox
  * together, the cursor only with the rows that it stands for.
  */
+
+import type { Change } from '../core/change.ts';
 import { type Hlc, zeroHlc } from '../core/clock.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
 import type { RejectionCode } from '../core/merge.ts';
-import type { Change } from '../core/patch.ts';
 import { emptyStateHash, type StateHash } from '../core/state-hash.ts';
 
 /** An op that waits until the device has seen the event that it became (SYN-13). */

@@ -1,9 +1,10 @@
 /** How an event changes a device's row of its memory: what it wrote, minus what it lost (SYN-4). */
+
+import type { Change } from '../core/change.ts';
 import type { Hlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import { type RegisterName, tagOf, type Write } from '../core/register.ts';
 
 export interface AppliedChange {

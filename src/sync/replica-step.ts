@@ -1,9 +1,10 @@
 /** What can happen to a replica, and what comes of it. Planned by `planStep`, carried out by whoever owns the store. */
+
+import type { Change } from '../core/change.ts';
 import type { Hlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import type { Delta, Snapshot } from '../protocol/frames.ts';
 import type { OutboxOp, RejectedOp, ReplicaMeta, Resync } from './replica-change.ts';
 

@@ -3,9 +3,10 @@
  * not acknowledged, shown on top of them (MRG-4). It holds an exact prefix of the log (SYN-4), so the causal base of an op is
  * simply the cursor. Alone it lives as long as the process; behind a store it mirrors what was committed there.
  */
+
+import type { Change } from '../core/change.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import { stateHashToString } from '../core/state-hash.ts';
 import type { Delta, Snapshot } from '../protocol/frames.ts';
 import { planStep } from './plan-step.ts';

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { packClientFrame, unpackClientFrame } from '../../src/protocol/binary-codec.ts';
-import { parseClientFrame } from '../../src/protocol/json-codec.ts';
 import { wireLimits } from '../../src/protocol/limits.ts';
 import { pack, unpackUntrusted } from '../../src/protocol/message-pack.ts';
 import { MalformedValue } from '../../src/protocol/packed-values.ts';
+import { parseClientFrame } from '../../src/protocol/parse-client-frame.ts';
 import { clientFrameArb } from './frame-arbitraries.ts';
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));

@@ -1,8 +1,9 @@
 /** What can be asked of the one write path (LOG-7), and what it answers. */
+
+import type { Change } from '../../core/change.ts';
 import type { LogEvent } from '../../core/event.ts';
 import type { DeviceId, MemoryId, UserId } from '../../core/ids.ts';
 import type { MemoryState } from '../../core/merge.ts';
-import type { Change } from '../../core/patch.ts';
 import type { PushedOp } from '../../protocol/frames.ts';
 import type { Queryable } from '../infra/database.ts';
 

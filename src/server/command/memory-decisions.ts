@@ -3,12 +3,13 @@
  * lock, so a decision never rests on an old read.
  */
 import type { Operation } from 'fast-json-patch';
+import type { Change } from '../../core/change.ts';
 import { zeroHlc } from '../../core/clock.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { type MemoryId, serverDeviceId } from '../../core/ids.ts';
 import type { MemoryFields } from '../../core/memory.ts';
 import { fieldsOf, type MemoryState, merge, type RejectionCode } from '../../core/merge.ts';
-import { applyToDocument, type Change, toDocument } from '../../core/patch.ts';
+import { applyToDocument, toDocument } from '../../core/patch.ts';
 import { emptyValue, type RegisterName, type RegisterValue, tagRegister, valuesEqual, type Write } from '../../core/register.ts';
 import type { Decision } from './append-request.ts';
 

@@ -1,0 +1,401 @@
+/**
+ * The client for pages, workers and extensions: a replica of the user's memories on this device, which works without a network
+ * and keeps itself in step with the server when there is one.
+ */
+import type { DeviceId, MemoryId } from '../core/ids.ts';
+import type { MemoryFields } from '../core/memory.ts';
+import type { Write } from '../core/register.ts';
+import type { RejectedOp } from '../sync/replica-change.ts';
+import { newReplicaMeta, type ReplicaChange } from '../sync/replica-change.ts';
+import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import type {
+  AdoptionProgress,
+  AdoptOptions,
+  Client,
+  ClientEvent,
+  ClientMemory,
+  Conflict,
+  ListOptions,
+  MemoryFilter,
+  NewMemory,
+  SearchAnswer,
+} from './client-api.ts';
+import { ConflictBook, conflictsNote, resolvingWrite } from './conflict-book.ts';
+import { Connection, type ConnectionTiming, type TokenReason } from './connection.ts';
+import { browserEnvironment, type ClientEnvironment } from './environment.ts';
+import { listMemories, searchMemories } from './local-list.ts';
+import { createLocalReplica, type LocalReplica } from './local-replica.ts';
+import { changingWrites, creatingChange, UnknownMemory } from './memory-writes.ts';
+import { createServerApi, type ServerApi } from './server-api.ts';
+import { canInflate } from './socket-transport.ts';
+import type { Status } from './status.ts';
+import type { ClientStore } from './store.ts';
+import { createTabs, type Tabs } from './tabs.ts';
+
+export interface ClientOptions {
+  /** Of the server: `https://memory.example.org`. */
+  readonly url: string;
+  /**
+   * An access token of the user whose memories these are; null when nobody is logged in. `refused`: the one given last is of
+   * no more use, so refresh it first.
+   */
+  readonly getToken: (reason: TokenReason) => Promise<string | null>;
+  /** Distinguishes replicas of one origin, as those of two accounts. Default: `aibrain`. */
+  readonly name?: string;
+  /** Default: IndexedDB under `name`. */
+  readonly store?: ClientStore;
+  /** Default: those of the browser that have the same `name`. */
+  readonly tabs?: Tabs;
+  /** The replica's id when it is new; later the one in the store counts. Default: a new one. */
+  readonly device?: DeviceId;
+  /** Frames from the server come deflated. Default: where the platform can inflate. */
+  readonly compression?: boolean;
+  readonly environment?: ClientEnvironment;
+  readonly timing?: Partial<ConnectionTiming>;
+}
+
+/** Opens the replica on this device and begins to sync. Resolves when what is kept here can be read, with or without network. */
+export async function createClient(options: ClientOptions): Promise<Client> {
+  if (options.store === undefined) throw new Error('give a store');
+  const client = new ReplicaClient(options, options.store);
+  await client.start();
+  return client;
+}
+
+/** What tabs say to each other. */
+type TabMessage =
+  | { readonly kind: 'change'; readonly change: ReplicaChange }
+  | { readonly kind: 'conflicts' }
+  | { readonly kind: 'status'; readonly status: Status }
+  /** A tab that is new, or asks its leader to try at once. */
+  | { readonly kind: 'who leads' }
+  | { readonly kind: 'sync now' };
+
+class ReplicaClient implements Client {
+  readonly #options: ClientOptions;
+  readonly #environment: ClientEnvironment;
+  readonly #store: ClientStore;
+  readonly #tabs: Tabs;
+  readonly #api: ServerApi;
+  readonly #book = new ConflictBook();
+  readonly #listeners = new Set<(event: ClientEvent) => void>();
+  readonly #waiters = new Set<{ readonly resolve: () => void; readonly reject: (error: Error) => void }>();
+  readonly #stops: (() => void)[] = [];
+  #replica: LocalReplica | null = null;
+  #connection: Connection | null = null;
+  #leaderStatus: Status | null = null;
+  /** Gathered until the next turn, so that a page of events is one call of a listener. */
+  #pending: { memories: Set<MemoryId> | null; conflicts: boolean; status: boolean } | null = null;
+  #retryConflicts: unknown = null;
+  #isClosed = false;
+
+  constructor(options: ClientOptions, store: ClientStore) {
+    this.#options = options;
+    this.#store = store;
+    this.#environment = options.environment ?? browserEnvironment();
+    this.#tabs = options.tabs ?? createTabs({ name: options.name ?? 'aibrain' });
+    this.#api = createServerApi(this.#environment, options);
+  }
+
+  async start(): Promise<void> {
+    const { now, isOnline, onNetworkChange, newId } = this.#environment;
+    this.#replica = await createLocalReplica({
+      store: this.#store,
+      now,
+      create: () => newReplicaMeta(this.#options.device ?? (newId() as DeviceId)),
+      tell: (change) => this.#post({ kind: 'change', change }),
+      onTouched: (memories) => this.#changed({ memories }),
+    });
+    this.#connection = this.#createConnection(this.#replica);
+    await this.#readConflicts();
+    this.#stops.push(
+      this.#tabs.listen((message) => this.#hear(message as TabMessage)),
+      onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
+      this.#tabs.lead(
+        () => void this.#lead(),
+        () => this.#linked.dispatch('follow'),
+      ),
+    );
+    this.#post({ kind: 'who leads' });
+  }
+
+  get device(): DeviceId {
+    return this.#local.mirror.device;
+  }
+
+  get status(): Status {
+    const own = this.#linked.status;
+    if (own.isLeader || this.#leaderStatus === null) return own;
+    return { ...this.#leaderStatus, isLeader: false, outbox: own.outbox };
+  }
+
+  async create(memory: NewMemory): Promise<ClientMemory> {
+    const id = memory.id ?? (this.#environment.newId() as MemoryId);
+    await this.#write([{ memoryId: id, change: creatingChange(memory, this.#environment.now()) }]);
+    return this.#shown(id);
+  }
+
+  async update(id: MemoryId, fields: Partial<MemoryFields>): Promise<ClientMemory> {
+    const writes = changingWrites(this.#shown(id), fields);
+    if (writes.length > 0) await this.#write([{ memoryId: id, change: { writes } }]);
+    return this.#shown(id);
+  }
+
+  async delete(id: MemoryId): Promise<void> {
+    if (!this.#shown(id).deleted) await this.#writeRegister(id, { register: 'deleted', value: true });
+  }
+
+  async restore(id: MemoryId): Promise<ClientMemory> {
+    if (this.#shown(id).deleted) await this.#writeRegister(id, { register: 'deleted', value: false });
+    return this.#shown(id);
+  }
+
+  get(id: MemoryId): ClientMemory | null {
+    const { mirror } = this.#local;
+    const memory = mirror.view(id);
+    return memory === null || memory.erased ? null : { ...memory, isPending: mirror.isPending(id) };
+  }
+
+  list(options: ListOptions = {}): readonly ClientMemory[] {
+    return listMemories(this.#all(), options);
+  }
+
+  count(): number {
+    let count = 0;
+    for (const { deleted } of this.#local.mirror.views()) if (!deleted) count++;
+    return count;
+  }
+
+  async search(
+    query: string,
+    {
+      limit = 10,
+      where = 'auto',
+      ...filter
+    }: MemoryFilter & { readonly limit?: number; readonly where?: 'auto' | 'device' } = {},
+  ): Promise<SearchAnswer> {
+    if (where === 'auto' && this.status.online && filter.deleted !== true) {
+      const found = await this.#api.search(query, { limit, ...filter });
+      // What was deleted here since, or waits to be, is shown as it stands here.
+      const results = found?.flatMap(({ id, memory, score }) => {
+        const shown = this.get(id) ?? memory;
+        return shown === null || shown.deleted ? [] : [{ memory: shown, score }];
+      });
+      if (results !== undefined) return { results, from: 'server' };
+    }
+    return { results: searchMemories(this.list(filter), query, limit), from: 'device' };
+  }
+
+  conflicts(): readonly Conflict[] {
+    return this.#book.open(this.#local.mirror);
+  }
+
+  async resolve(id: Conflict['id'], keep: 'winner' | 'loser'): Promise<void> {
+    const conflict = this.conflicts().find((open) => open.id === id);
+    if (conflict === undefined) throw new UnknownMemory(`no open conflict ${id} is known here`);
+    await this.#writeRegister(conflict.memoryId, resolvingWrite(conflict, keep));
+    this.#changed({ conflicts: true });
+  }
+
+  rejected(): readonly RejectedOp[] {
+    return this.#local.mirror.rejected;
+  }
+
+  async dismissRejected(seq: number): Promise<void> {
+    await this.#local.perform({ kind: 'dismiss', seqs: [seq] });
+    this.#changed({ status: true });
+  }
+
+  subscribe(listener: (event: ClientEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  settled(): Promise<void> {
+    if (this.#isSettled()) return Promise.resolve();
+    if (this.#isClosed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
+  }
+
+  syncNow(): void {
+    if (this.#linked.status.isLeader) this.#linked.dispatch('nudge');
+    else this.#post({ kind: 'sync now' });
+  }
+
+  adopt(_options: AdoptOptions = {}): Promise<AdoptionProgress> {
+    return Promise.reject(new Error('not yet'));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#connection?.dispatch('close');
+    for (const stop of this.#stops) stop();
+    this.#environment.clearTimer(this.#retryConflicts);
+    this.#tabs.close();
+    for (const { reject } of this.#waiters) reject(closedError());
+    this.#waiters.clear();
+    await this.#store.close();
+  }
+
+  async destroy(): Promise<void> {
+    this.#connection?.dispatch('close');
+    await this.#store.destroy();
+    await this.close();
+  }
+
+  get #local(): LocalReplica {
+    return this.#replica ?? notStarted();
+  }
+
+  get #linked(): Connection {
+    return this.#connection ?? notStarted();
+  }
+
+  #createConnection(replica: LocalReplica): Connection {
+    const { url, getToken, compression, timing } = this.#options;
+    const deps = {
+      environment: this.#environment,
+      replica,
+      getToken,
+      onStatus: () => this.#onStatus(),
+      onStep: (step: ReplicaStep, result: StepResult) => this.#book.noteStep(step, result),
+    };
+    return new Connection(deps, { url, deflate: compression ?? canInflate(), ...(timing !== undefined && { timing }) });
+  }
+
+  /** What was committed while another tab led may have been missed. */
+  async #lead(): Promise<void> {
+    try {
+      await this.#local.reload();
+      await this.#readConflicts();
+    } catch {
+      // A store that cannot be read fails the first step as well, and is told of there.
+    }
+    this.#linked.dispatch('lead');
+  }
+
+  #hear(message: TabMessage): void {
+    switch (message.kind) {
+      case 'change':
+        this.#local.receive(message.change);
+        if (message.change.added !== undefined) this.#flush();
+        return;
+      case 'conflicts':
+        return void this.#readConflicts();
+      case 'status':
+        this.#leaderStatus = message.status;
+        return this.#changed({ status: true });
+      case 'who leads':
+        return this.#tellStatus();
+      case 'sync now':
+        return this.#linked.dispatch('nudge');
+    }
+  }
+
+  async #write(
+    drafts: readonly {
+      readonly memoryId: MemoryId;
+      readonly change: { readonly writes: readonly Write[]; readonly createdAt?: number };
+    }[],
+  ): Promise<void> {
+    await this.#perform({ kind: 'write', drafts });
+  }
+
+  #writeRegister(memoryId: MemoryId, write: Write): Promise<void> {
+    return this.#write([{ memoryId, change: { writes: [write] } }]);
+  }
+
+  async #perform(step: ReplicaStep): Promise<void> {
+    await this.#local.perform(step);
+    this.#flush();
+  }
+
+  /** Nothing waits for a timer: an op goes out in the turn in which it was kept. */
+  #flush(): void {
+    this.#linked.flush();
+  }
+
+  #shown(id: MemoryId): ClientMemory {
+    const memory = this.get(id);
+    if (memory === null) throw new UnknownMemory(`no memory ${id} is known here`);
+    return memory;
+  }
+
+  *#all(): Generator<ClientMemory> {
+    const { mirror } = this.#local;
+    for (const memory of mirror.views()) yield { ...memory, isPending: mirror.isPending(memory.id) };
+  }
+
+  #onStatus(): void {
+    this.#changed({ status: true });
+    if (this.#linked.status.isLeader) this.#tellStatus();
+    if (this.#linked.status.state === 'live') void this.#refreshConflicts();
+  }
+
+  #tellStatus(): void {
+    const { status } = this.#linked;
+    if (status.isLeader) this.#post({ kind: 'status', status });
+  }
+
+  async #readConflicts(): Promise<void> {
+    const kept = await this.#store.readNote(conflictsNote).catch(() => null);
+    if (kept !== null) this.#book.replace(kept as readonly Conflict[]);
+    this.#changed({ conflicts: true });
+  }
+
+  /** SYN-10: what could not be fetched is fetched again, by a timer of its own. */
+  async #refreshConflicts(): Promise<void> {
+    if (!this.#book.isStale || this.#isClosed) return;
+    this.#book.beginFetch();
+    try {
+      const conflicts = await this.#api.readConflicts();
+      await this.#store.writeNote(conflictsNote, conflicts);
+      this.#book.replace(conflicts);
+      this.#post({ kind: 'conflicts' });
+      this.#changed({ conflicts: true });
+    } catch {
+      this.#book.markStale();
+      this.#environment.clearTimer(this.#retryConflicts);
+      this.#retryConflicts = this.#environment.setTimer(() => void this.#refreshConflicts(), retryConflictsMs);
+    }
+  }
+
+  #post(message: TabMessage): void {
+    if (!this.#isClosed) this.#tabs.post(message);
+  }
+
+  #changed({ memories = [], conflicts = false, status = false }: Partial<ClientEvent>): void {
+    const before = this.#pending;
+    this.#pending ??= { memories: new Set(), conflicts: false, status: false };
+    if (memories === null) this.#pending.memories = null;
+    else for (const id of memories) this.#pending.memories?.add(id);
+    this.#pending.conflicts ||= conflicts;
+    this.#pending.status ||= status;
+    if (before === null) queueMicrotask(() => this.#tell());
+  }
+
+  #tell(): void {
+    const { memories = null, conflicts = false, status = false } = this.#pending ?? {};
+    this.#pending = null;
+    const event = { memories: memories === null ? null : [...memories], conflicts, status };
+    for (const listener of [...this.#listeners]) listener(event);
+    if (!this.#isSettled()) return;
+    for (const { resolve } of this.#waiters) resolve();
+    this.#waiters.clear();
+  }
+
+  #isSettled(): boolean {
+    const { state, outbox } = this.status;
+    return state === 'live' && outbox === 0;
+  }
+}
+
+/** After a failed fetch of the conflicts, ms. */
+const retryConflictsMs = 30_000;
+
+const closedError = (): Error => new Error('the client was closed');
+
+function notStarted(): never {
+  throw new Error('the client was not started');
+}
