@@ -63,6 +63,8 @@ export class SimulatedDevice {
   clockOffsetMs: number;
   /** Nobody logs in on it any more. */
   isLoggedOut = false;
+  /** Revoked, and nobody has logged in on it since. */
+  isRevoked = false;
   /** Its rows were changed behind its back, and it has not mended them yet. */
   isCorrupted = false;
   /** It took in a snapshot that is newer than its cursor: up to here it holds no exact prefix. */
@@ -248,12 +250,12 @@ export class SimulatedDevice {
       onmessage: null,
       onclose: null,
       onerror: null,
-      send: (bytes) => socket.send(bytes.slice()),
+      send: (bytes) => socket.send(new Uint8Array(bytes)),
       close: () => socket.close(),
     };
     const socket = this.network.open(this.#nextNode(), {
       onOpen: () => tell(() => like.onopen?.()),
-      onFrame: (frame) => tell(() => like.onmessage?.({ data: frame.slice().buffer })),
+      onFrame: (frame) => tell(() => like.onmessage?.({ data: new Uint8Array(frame).buffer })),
       onClose: (code, reason) =>
         tell(() => {
           process.sockets.delete(socket);
@@ -317,14 +319,15 @@ export class SimulatedDevice {
   }
 }
 
-function toResponse({ status, body }: HttpAnswer): Response {
+function toResponse({ status, body, headers = {} }: HttpAnswer): Response {
   const isOk = status >= 200 && status < 300;
   // Of a Response only what the client reads: a real one takes turns of the event loop that are not counted.
-  const response: Pick<Response, 'ok' | 'status' | 'json' | 'arrayBuffer'> = {
+  const response = {
     ok: isOk,
     status,
+    headers: { get: (name: string) => headers[name] ?? null },
     json: async () => JSON.parse(typeof body === 'string' ? body : ''),
-    arrayBuffer: async () => (body as Uint8Array).slice().buffer as ArrayBuffer,
+    arrayBuffer: async () => new Uint8Array(body as Uint8Array).buffer,
   };
-  return response as Response;
+  return response as unknown as Response;
 }

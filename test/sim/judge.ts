@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DeviceId, Epoch, MemoryId, UserId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/patch.ts';
+import type { Change } from '../../src/core/change.ts';
 import type { OutboxOp, ReplicaChange } from '../../src/sync/replica-change.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
 import type { SimulatedDevice } from './device.ts';

