@@ -1,9 +1,4 @@
-/**
- * What a memory is: its fields, their bounds, and the schemas that every door checks them with. They are of zod/mini, which
- * costs a browser's bundle a quarter of what zod does and makes no code out of text; zod's own schemas take them as parts.
- * Each check has its own words: mini brings none.
- */
-import * as z from 'zod/mini';
+/** What a memory is: its fields and their bounds. */
 import type { MemoryId } from './ids.ts';
 
 /** Bounds of one memory. Characters are Unicode code points. */
@@ -23,28 +18,14 @@ export const memoryScopes = ['user_global', 'session', 'site', 'conversation'] a
 export type MemoryType = (typeof memoryTypes)[number];
 export type MemoryScope = (typeof memoryScopes)[number];
 
-export const contentSchema = text(memoryLimits.contentChars);
-export const typeSchema = z.enum(memoryTypes, `must be one of ${memoryTypes.join(', ')}`);
-export const scopeSchema = z.enum(memoryScopes, `must be one of ${memoryScopes.join(', ')}`);
-export const confidenceSchema = z
-  .number('must be a number')
-  .check(z.minimum(0, 'must be at least 0'), z.maximum(1, 'must be at most 1'));
-export const tagSchema = text(memoryLimits.tagChars).check(z.refine((tag) => tag !== '__proto__', 'is not a possible tag'));
-export const sourceSchema = z.readonly(
-  z.strictObject(
-    {
-      url: z.optional(text(memoryLimits.sourceUrlChars)),
-      platform: z.optional(text(memoryLimits.sourceTextChars)),
-      timestamp: z.optional(z.iso.datetime({ offset: true, error: 'must be an ISO 8601 time' })),
-      conversationId: z.optional(text(memoryLimits.sourceTextChars)),
-      title: z.optional(text(memoryLimits.sourceTextChars)),
-    },
-    { error: (issue) => (issue.code === 'unrecognized_keys' ? 'has a field that a source has not' : 'must be an object') },
-  ),
-);
-
 /** Where a memory came from. `timestamp` is ISO 8601. */
-export type Source = z.infer<typeof sourceSchema>;
+export interface Source {
+  readonly url?: string | undefined;
+  readonly platform?: string | undefined;
+  readonly timestamp?: string | undefined;
+  readonly conversationId?: string | undefined;
+  readonly title?: string | undefined;
+}
 
 /** The fields that a caller writes. Tags are sorted by code unit and distinct. */
 export interface MemoryFields {
@@ -67,20 +48,14 @@ export interface Memory extends MemoryFields {
   readonly updatedAt: number;
 }
 
-/** Text that UTF-8 and PostgreSQL can hold: 1 to `max` code points, no NUL, no lone surrogate. */
-export function text(max: number) {
-  return z
-    .string('must be text')
-    .check(
-      z.minLength(1, 'must not be empty'),
-      z.refine((value) => isStorable(value), 'must not contain NUL or lone surrogates'),
-      z.refine((value) => value.length <= max || countCodePoints(value, max) <= max, `must have at most ${max} characters`),
-    )
-    .register(z.globalRegistry, { maxLength: max });
-}
-
+/** Text that UTF-8 and PostgreSQL can hold: no NUL, no lone surrogate. */
 export function isStorable(value: string): boolean {
   return value.isWellFormed() && !value.includes('\0');
+}
+
+/** Whether the text has at most so many characters. */
+export function isWithin(value: string, max: number): boolean {
+  return value.length <= max || countCodePoints(value, max) <= max;
 }
 
 /** Stops counting once it is sure that there are more than `enough`, so that huge input costs little. */

@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { maxPatchOperations } from '../core/change.ts';
 import { type ConflictId, type DeviceId, type Epoch, idSchema, type MemoryId } from '../core/ids.ts';
-import { memoryScopes, memoryTypes, sourceSchema } from '../core/memory.ts';
+import { memoryScopes, memoryTypes } from '../core/memory.ts';
+import { sourceSchema } from '../core/memory-schemas.ts';
 import { wireLimits } from './limits.ts';
 
 const count = z.int().min(0);

@@ -3,8 +3,9 @@
  * to send out. It has no socket, no timer and no store: whoever owns it carries out the steps in order, waits for the store
  * where there is one, connects again when a connection ends, and makes a new session for each.
  */
-import { type ErrorCode, errorTable } from '../core/errors.ts';
+
 import type { DeviceId } from '../core/ids.ts';
+import { isRetryable } from '../core/retryable.ts';
 import {
   type ClientFrame,
   type Delta,
@@ -126,11 +127,11 @@ export class DeviceSession {
     switch (step.kind) {
       case 'join':
         if (result.forgotten) return { ...restartWith({ reason: 'lineage', shared: null }), reconnect: 'forgotten' };
-        return { ...nothing, send: this.flush() };
+        return this.#isReleaseDue() ? { ...nothing, steps: [{ kind: 'release' }] } : { ...nothing, send: this.flush() };
       case 'delta':
         return this.#onApplied(step.delta, result);
       case 'snapshot':
-        return { ...nothing, send: step.page.next === null ? [this.#got(), ...this.flush()] : [] };
+        return step.page.next === null ? this.#goOn() : nothing;
       case 'release':
         return { ...nothing, send: this.flush() };
       case 'restart':
@@ -179,12 +180,20 @@ export class DeviceSession {
     this.#outstanding = this.#outstanding.filter((last) => last > this.#acked);
     if (result.forked) return { steps: [{ kind: 'fork', device: this.#options.newDeviceId() }], send: [], reconnect: 'forked' };
     if (result.diverged) return { ...restartWith({ reason: 'repair', shared: null }), reconnect: 'diverged' };
-    const { meta, outbox } = this.#replica;
-    const isAtHead = meta.cursor >= this.#head;
-    if (isAtHead && outbox.some(({ origin }) => origin !== undefined))
-      return { steps: [{ kind: 'release' }], send: [this.#got()] };
-    if (isAtHead) this.#pushUnseenAgain();
+    return this.#goOn();
+  }
+
+  /** The replica has come further. */
+  #goOn(): Reaction {
+    if (this.#isReleaseDue()) return { steps: [{ kind: 'release' }], send: [this.#got()] };
+    if (this.#replica.meta.cursor >= this.#head) this.#pushUnseenAgain();
     return { ...nothing, send: [this.#got(), ...this.flush()] };
+  }
+
+  /** The log was seen up to the head: what still waits of an earlier id is not in it. */
+  #isReleaseDue(): boolean {
+    const { meta, outbox } = this.#replica;
+    return meta.resync === null && meta.cursor >= this.#head && outbox.some(({ origin }) => origin !== undefined);
   }
 
   /**
@@ -260,10 +269,6 @@ const restartWith = (resync: Resync): Reaction => ({ steps: [{ kind: 'restart', 
 function resyncAfter({ code, shared }: Reset): Resync {
   if (code === 'cursor_expired') return { reason: 'expired', shared: null };
   return { reason: 'lineage', shared: shared ?? null };
-}
-
-function isRetryable(code: string): boolean {
-  return Object.hasOwn(errorTable, code) && errorTable[code as ErrorCode].retry;
 }
 
 function takeFrame(outbox: readonly OutboxOp[], from: number, maxOps: number): readonly OutboxOp[] {

@@ -38,12 +38,14 @@ describe('[house] the bundle of aibrain-server/client', () => {
 
   it('[house] exports what a page needs', async () => {
     const client = await import(join(folder, 'index.js'));
-    expect(Object.keys(client)).toEqual(expect.arrayContaining(['StorageFull', 'StorageLost']));
+    expect(Object.keys(client)).toEqual(
+      expect.arrayContaining(['createClient', 'createVolatileStore', 'parseId', 'InvalidMemory', 'StorageFull']),
+    );
   });
 
   it('[house] carries the licences of the packages in it', async () => {
     const notices = await readFile(join(folder, 'NOTICES.txt'), 'utf8');
-    for (const name of ['zod']) expect(notices).toMatch(new RegExp(`^${name} \\d.*\\(\\w+\\)$`, 'm'));
+    for (const name of ['zod', 'msgpackr', 'uuid']) expect(notices).toMatch(new RegExp(`^${name} \\d.*\\(\\w+\\)$`, 'm'));
   });
 
   it('[house] a free name is found whatever it is called by', async () => {

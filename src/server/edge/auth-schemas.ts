@@ -1,7 +1,8 @@
 /** What goes in and out of /auth. */
 import { z } from 'zod';
 import { type DeviceId, idSchema, type SessionId, serverDeviceId, type UserId } from '../../core/ids.ts';
-import { isStorable, text } from '../../core/memory.ts';
+import { isStorable } from '../../core/memory.ts';
+import { text } from '../../core/memory-schemas.ts';
 import { accessLimits } from '../access/access-limits.ts';
 import { settingsFault } from './settings-fault.ts';
 

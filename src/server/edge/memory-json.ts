@@ -1,19 +1,8 @@
 /** A memory as callers write and read it. */
 import { z } from 'zod';
 import { idSchema, type MemoryId } from '../../core/ids.ts';
-import {
-  confidenceSchema,
-  contentSchema,
-  type Memory,
-  type MemoryFields,
-  memoryLimits,
-  memoryScopes,
-  memoryTypes,
-  scopeSchema,
-  sourceSchema,
-  tagSchema,
-  typeSchema,
-} from '../../core/memory.ts';
+import { type Memory, type MemoryFields, memoryLimits, memoryScopes, memoryTypes } from '../../core/memory.ts';
+import { confidenceSchema, contentSchema, scopeSchema, sourceSchema, tagSchema, typeSchema } from '../../core/memory-schemas.ts';
 
 const tags = z.array(tagSchema).max(memoryLimits.tags);
 
