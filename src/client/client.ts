@@ -132,7 +132,10 @@ class ReplicaClient implements Client {
   get status(): Status {
     const own = this.#linked.status;
     if (own.isLeader || this.#leaderStatus === null) return own;
-    return { ...this.#leaderStatus, isLeader: false, outbox: own.outbox };
+    const { state } = this.#leaderStatus;
+    // What was kept here a moment ago is not yet in what the leader said.
+    const isBusy = state === 'live' && own.outbox > 0;
+    return { ...this.#leaderStatus, state: isBusy ? 'syncing' : state, isLeader: false, outbox: own.outbox };
   }
 
   async create(memory: NewMemory): Promise<ClientMemory> {
