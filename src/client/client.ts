@@ -8,6 +8,7 @@ import type { Write } from '../core/register.ts';
 import type { RejectedOp } from '../sync/replica-change.ts';
 import { newReplicaMeta, type ReplicaChange } from '../sync/replica-change.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import { ChangeFeed } from './change-feed.ts';
 import type {
   AdoptionProgress,
   AdoptOptions,
@@ -23,6 +24,7 @@ import type {
 import { ConflictBook, conflictsNote, resolvingWrite } from './conflict-book.ts';
 import { Connection, type ConnectionTiming, type TokenReason } from './connection.ts';
 import { browserEnvironment, type ClientEnvironment } from './environment.ts';
+import { openIndexedDbStore } from './indexed-db-store.ts';
 import { listMemories, searchMemories } from './local-list.ts';
 import { createLocalReplica, type LocalReplica } from './local-replica.ts';
 import { changingWrites, creatingChange, UnknownMemory } from './memory-writes.ts';
@@ -56,8 +58,7 @@ export interface ClientOptions {
 
 /** Opens the replica on this device and begins to sync. Resolves when what is kept here can be read, with or without network. */
 export async function createClient(options: ClientOptions): Promise<Client> {
-  if (options.store === undefined) throw new Error('give a store');
-  const client = new ReplicaClient(options, options.store);
+  const client = new ReplicaClient(options, options.store ?? (await openIndexedDbStore({ name: options.name ?? 'aibrain' })));
   await client.start();
   return client;
 }
@@ -78,14 +79,11 @@ class ReplicaClient implements Client {
   readonly #tabs: Tabs;
   readonly #api: ServerApi;
   readonly #book = new ConflictBook();
-  readonly #listeners = new Set<(event: ClientEvent) => void>();
-  readonly #waiters = new Set<{ readonly resolve: () => void; readonly reject: (error: Error) => void }>();
+  readonly #feed = new ChangeFeed(() => this.#isSettled());
   readonly #stops: (() => void)[] = [];
   #replica: LocalReplica | null = null;
   #connection: Connection | null = null;
   #leaderStatus: Status | null = null;
-  /** Gathered until the next turn, so that a page of events is one call of a listener. */
-  #pending: { memories: Set<MemoryId> | null; conflicts: boolean; status: boolean } | null = null;
   #retryConflicts: unknown = null;
   #isClosed = false;
 
@@ -101,13 +99,14 @@ class ReplicaClient implements Client {
     const { now, isOnline, onNetworkChange, newId } = this.#environment;
     this.#replica = await createLocalReplica({
       store: this.#store,
-      now,
+      // MRG-6: stamps by the server's clock, as far as it is known; another device's later write should win, not a fast clock.
+      now: () => now() + (this.#connection?.status.clockOffsetMs ?? 0),
       create: () => newReplicaMeta(this.#options.device ?? (newId() as DeviceId)),
       tell: (change) => this.#post({ kind: 'change', change }),
       onTouched: (memories) => this.#changed({ memories }),
     });
-    await this.#readConflicts();
     this.#connection = this.#createConnection(this.#replica);
+    await this.#readConflicts();
     this.#stops.push(
       this.#tabs.listen((message) => this.#hear(message as TabMessage)),
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
@@ -207,14 +206,11 @@ class ReplicaClient implements Client {
   }
 
   subscribe(listener: (event: ClientEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#feed.subscribe(listener);
   }
 
   settled(): Promise<void> {
-    if (this.#isSettled()) return Promise.resolve();
-    if (this.#isClosed) return Promise.reject(closedError());
-    return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
+    return this.#isClosed ? Promise.reject(closedError()) : this.#feed.settled();
   }
 
   syncNow(): void {
@@ -233,8 +229,7 @@ class ReplicaClient implements Client {
     for (const stop of this.#stops) stop();
     this.#environment.clearTimer(this.#retryConflicts);
     this.#tabs.close();
-    for (const { reject } of this.#waiters) reject(closedError());
-    this.#waiters.clear();
+    this.#feed.close(closedError());
     await this.#store.close();
   }
 
@@ -278,9 +273,7 @@ class ReplicaClient implements Client {
   #hear(message: TabMessage): void {
     switch (message.kind) {
       case 'change':
-        this.#local.receive(message.change);
-        if (message.change.added !== undefined) this.#flush();
-        return;
+        return void this.#take(message.change);
       case 'conflicts':
         return void this.#readConflicts();
       case 'status':
@@ -291,6 +284,17 @@ class ReplicaClient implements Client {
       case 'sync now':
         return this.#linked.dispatch('nudge');
     }
+  }
+
+  /** What another tab wrote goes out from here, where this one leads. */
+  async #take(change: ReplicaChange): Promise<void> {
+    try {
+      await this.#local.receive(change);
+    } catch {
+      // A store that cannot be read fails the next step as well, and is told of there.
+      return;
+    }
+    if (change.added !== undefined) this.#flush();
   }
 
   async #write(
@@ -365,24 +369,8 @@ class ReplicaClient implements Client {
     if (!this.#isClosed) this.#tabs.post(message);
   }
 
-  #changed({ memories = [], conflicts = false, status = false }: Partial<ClientEvent>): void {
-    const before = this.#pending;
-    this.#pending ??= { memories: new Set(), conflicts: false, status: false };
-    if (memories === null) this.#pending.memories = null;
-    else for (const id of memories) this.#pending.memories?.add(id);
-    this.#pending.conflicts ||= conflicts;
-    this.#pending.status ||= status;
-    if (before === null) queueMicrotask(() => this.#tell());
-  }
-
-  #tell(): void {
-    const { memories = null, conflicts = false, status = false } = this.#pending ?? {};
-    this.#pending = null;
-    const event = { memories: memories === null ? null : [...memories], conflicts, status };
-    for (const listener of [...this.#listeners]) listener(event);
-    if (!this.#isSettled()) return;
-    for (const { resolve } of this.#waiters) resolve();
-    this.#waiters.clear();
+  #changed(event: Partial<ClientEvent>): void {
+    this.#feed.changed(event);
   }
 
   #isSettled(): boolean {

@@ -9,15 +9,15 @@ import { DeviceSession, type Reaction } from '../sync/device-session.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { backoffMs } from './backoff.ts';
 import type { ClientEnvironment } from './environment.ts';
-import { openHttpTransport } from './http-transport.ts';
 import { type LifeCycleEvent, type LifeCycleState, nextState } from './life-cycle.ts';
 import type { LocalReplica } from './local-replica.ts';
 import { ResetGuard } from './reset-guard.ts';
-import { openSocketTransport } from './socket-transport.ts';
 import type { Status, StuckReason } from './status.ts';
 import { StorageFull, StorageLost } from './store.ts';
+import { Timers } from './timers.ts';
 import { expiryOf, renewAfterMs } from './token-renewal.ts';
 import type { Transport, TransportEnd, TransportEvents } from './transport.ts';
+import { TransportChoice } from './transport-choice.ts';
 
 /** Why a token is asked for: `refused` means that the one given before is of no more use. */
 export type TokenReason = 'start' | 'expiring' | 'refused';
@@ -68,9 +68,6 @@ export const defaultTiming: ConnectionTiming = {
   parkMs: 600_000,
 };
 
-/** Attempts with a socket that end before WELCOME, after which HTTP is tried. */
-const socketAttempts = 2;
-
 type Stuck = NonNullable<Status['stuck']>;
 /** `state` ends the present state when nothing else does. */
 type TimerName = 'state' | 'ping' | 'token' | 'retry';
@@ -80,15 +77,15 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #timing: ConnectionTiming;
   readonly #resetGuard: ResetGuard;
+  readonly #choice: TransportChoice;
+  readonly #timers: Timers<TimerName>;
   #state: LifeCycleState = 'following';
   #transport: Transport | null = null;
   #session: DeviceSession | null = null;
   /** Frames are handled one after the other; those of an earlier connection are dropped. */
   #work: Promise<void> = Promise.resolve();
   #generation = 0;
-  readonly #timers: Record<TimerName, unknown> = { state: null, ping: null, token: null, retry: null };
   #failures = 0;
-  #socketFailures = 0;
   #tokenReason: TokenReason = 'start';
   #stuck: Stuck | null = null;
   #isRevoked = false;
@@ -102,6 +99,9 @@ export class Connection {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
     this.#resetGuard = new ResetGuard(deps.environment);
+    this.#timers = new Timers(deps.environment);
+    const { pollMs, welcomeMs: requestMs } = this.#timing;
+    this.#choice = new TransportChoice(deps.environment, { url: options.url, pollMs, requestMs });
   }
 
   get status(): Status {
@@ -141,12 +141,13 @@ export class Connection {
   }
 
   #enter(state: LifeCycleState, from: LifeCycleState): void {
-    this.#clear('state');
+    this.#timers.clear('state');
     switch (state) {
       case 'connecting':
         if (!this.#deps.environment.isOnline() && from !== 'offline') return this.dispatch('offline');
         return void this.#connect();
       case 'syncing':
+        this.#stuck = null;
         return this.#watchProgress();
       case 'live':
         this.#failures = 0;
@@ -156,7 +157,7 @@ export class Connection {
         return this.#wait();
       case 'parked':
         this.#disconnect();
-        return this.#arm('state', () => this.dispatch('due'), this.#timing.parkMs);
+        return this.#timers.arm('state', () => this.dispatch('due'), this.#timing.parkMs);
       case 'offline':
         this.#disconnect();
         this.#stuck = { reason: 'offline', detail: 'the browser says that there is no network', until: null };
@@ -178,13 +179,13 @@ export class Connection {
     const ms = backoffMs(isFull ? 8 : this.#failures, random());
     const { reason, detail } = this.#stuck ?? { reason: 'unreachable', detail: 'the server could not be reached' };
     this.#stuck = { reason, detail, until: now() + ms };
-    this.#arm('state', () => this.dispatch('due'), ms);
+    this.#timers.arm('state', () => this.dispatch('due'), ms);
   }
 
   async #connect(): Promise<void> {
     const generation = ++this.#generation;
     const isCurrent = (): boolean => generation === this.#generation && this.#state === 'connecting';
-    this.#arm('state', () => this.#onNoWelcome(), this.#timing.welcomeMs);
+    this.#timers.arm('state', () => this.#onNoWelcome(), this.#timing.welcomeMs);
     try {
       if (this.#isRevoked) await this.#forkRevoked();
       const token = await this.#deps.getToken(this.#tokenReason);
@@ -197,14 +198,8 @@ export class Connection {
   }
 
   #onNoWelcome(): void {
-    this.#countSocketFailure();
+    this.#choice.noteFailure(this.#transport);
     this.#lose('unreachable', 'the server did not answer in time');
-  }
-
-  /** Where sockets are blocked HTTP may work; where that fails too it was not the socket. */
-  #countSocketFailure(): void {
-    if (this.#transport?.kind === 'socket') this.#socketFailures++;
-    if (this.#transport?.kind === 'http') this.#socketFailures = 0;
   }
 
   /** A revoked id is refused for ever; the person logged in again, and what waits goes out under another one. */
@@ -232,22 +227,12 @@ export class Connection {
       onEnd: (end) => isCurrent() && this.#enqueue(generation, async () => this.#onEnd(end)),
     };
     this.#session = session;
-    this.#transport = this.#openTransport(events);
+    this.#transport = this.#choice.open(events);
+    if (this.#transport.kind === 'http') this.#timers.arm('retry', () => this.#retrySocket(), this.#timing.retrySocketMs);
   }
 
-  #openTransport(events: TransportEvents): Transport {
-    const { environment } = this.#deps;
-    const apiUrl = `${this.#options.url.replace(/\/+$/, '')}/api/v1`;
-    if (this.#socketFailures < socketAttempts)
-      return openSocketTransport(environment, `${apiUrl.replace(/^http/, 'ws')}/sync`, events);
-    this.#arm('retry', () => this.#retrySocket(), this.#timing.retrySocketMs);
-    const { pollMs, welcomeMs: requestMs } = this.#timing;
-    return openHttpTransport(environment, { apiUrl, pollMs, requestMs }, events);
-  }
-
-  /** HTTP may have worked all the time; whether sockets do again is only found by trying. */
   #retrySocket(): void {
-    this.#socketFailures = 0;
+    this.#choice.retrySocket();
     if (this.#transport?.kind === 'http') this.#lose('unreachable', 'a socket is tried again');
   }
 
@@ -291,7 +276,7 @@ export class Connection {
   }
 
   #onWelcomed(session: DeviceSession): void {
-    if (this.#transport?.kind === 'socket') this.#socketFailures = 0;
+    this.#choice.noteSuccess(this.#transport);
     this.#tokenReason = 'start';
     this.#isRevoked = false;
     if (session.welcome !== null) this.#renewTokenAfter(session.welcome.tokenExpiresAt - session.welcome.now);
@@ -329,7 +314,7 @@ export class Connection {
 
   #onEnd({ code, detail }: TransportEnd): void {
     // A close code of the protocol came from the server, so frames do pass.
-    if (this.#state === 'connecting' && (code ?? 0) < 4_000) this.#countSocketFailure();
+    if (this.#state === 'connecting' && (code ?? 0) < 4_000) this.#choice.noteFailure(this.#transport);
     if (code === 4403) {
       this.#isRevoked = true;
       return this.#park('device_revoked', 'this device was revoked: log in again, then call syncNow', null);
@@ -356,27 +341,27 @@ export class Connection {
   #park(reason: StuckReason, detail: string, untilMs: number | null = this.#timing.parkMs): void {
     const until = untilMs === null ? null : this.#deps.environment.now() + untilMs;
     this.dispatch('park', { reason, detail, until });
-    if (untilMs === null) this.#clear('state');
+    if (untilMs === null) this.#timers.clear('state');
   }
 
   #watchProgress(): void {
     if (this.#state !== 'syncing') return;
     const seconds = this.#timing.progressMs / 1_000;
-    this.#arm('state', () => this.#lose('no_progress', `nothing moved for ${seconds} s`), this.#timing.progressMs);
+    this.#timers.arm('state', () => this.#lose('no_progress', `nothing moved for ${seconds} s`), this.#timing.progressMs);
   }
 
   #armPing(): void {
-    this.#arm('ping', () => this.#ping(), this.#timing.pingMs);
+    this.#timers.arm('ping', () => this.#ping(), this.#timing.pingMs);
   }
 
   /** Silence: is anybody there? An answer is a frame, and arms the next ping. */
   #ping(): void {
     this.#send([{ type: 'PING' }]);
-    this.#arm('ping', () => this.#lose('unreachable', 'the server did not answer a ping'), this.#timing.pongMs);
+    this.#timers.arm('ping', () => this.#lose('unreachable', 'the server did not answer a ping'), this.#timing.pongMs);
   }
 
   #renewTokenAfter(lifeMs: number): void {
-    this.#arm('token', () => void this.#renewToken(), renewAfterMs(lifeMs));
+    this.#timers.arm('token', () => void this.#renewToken(), renewAfterMs(lifeMs));
   }
 
   /** SYN-9: on the open connection. When it fails, the server ends the connection at the token's end, and the next asks anew. */
@@ -402,17 +387,7 @@ export class Connection {
     this.#transport?.close();
     this.#transport = null;
     this.#session = null;
-    for (const timer of ['ping', 'token', 'retry'] as const) this.#clear(timer);
-  }
-
-  #arm(name: TimerName, work: () => void, ms: number): void {
-    this.#clear(name);
-    this.#timers[name] = this.#deps.environment.setTimer(work, ms);
-  }
-
-  #clear(name: TimerName): void {
-    if (this.#timers[name] !== null) this.#deps.environment.clearTimer(this.#timers[name]);
-    this.#timers[name] = null;
+    this.#timers.clear('ping', 'token', 'retry');
   }
 
   #newDeviceId(): DeviceId {

@@ -3,8 +3,9 @@
  * time and in order, and their answers become frames. What others write is found by polling.
  */
 import type { Epoch } from '../core/ids.ts';
-import { packClientFrame, unpackServerFrame } from '../protocol/binary-codec.ts';
+import { unpackServerFrame } from '../protocol/binary-codec.ts';
 import { type ClientFrame, type Hello, helloFlags, type Push, type ServerFrame, type Welcome } from '../protocol/frames.ts';
+import { opToJson } from '../protocol/json-codec.ts';
 import type { ClientEnvironment } from './environment.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
@@ -38,6 +39,8 @@ class HttpTransport implements Transport {
   #epoch: Epoch | null = null;
   /** The device has applied the log up to here. */
   #cursor = 0;
+  /** A place in the log as the server spells it; for another one HELLO is asked. */
+  #place: { readonly seq: number; readonly text: string } | null = null;
   /** Pages of a snapshot that are still to come: where it began, and the last id that came. */
   #snapshot: { readonly at: number | null; readonly after: string | null } | null = null;
   /** The device's last counter that the log holds, and the seq at which it is sure to be seen. */
@@ -106,9 +109,7 @@ class HttpTransport implements Transport {
   async #sayHello(hello: Hello): Promise<void> {
     this.#hello = hello;
     this.#token = hello.token ?? this.#token;
-    const { type: _, token: __, ...body } = hello;
-    const response = await this.#request('POST', '/memories/sync/hello', JSON.stringify(body), 'application/json');
-    const answer = (await response.json()) as JsonAnswer;
+    const answer = await this.#ask(hello);
     if (answer.type === 'RESET') return this.#emit(answer);
     this.#epoch = answer.epoch;
     this.#cursor = hello.cursor;
@@ -116,15 +117,34 @@ class HttpTransport implements Transport {
     this.#ackedAt = answer.head;
     const wantsSnapshot = hello.cursor === 0 && (answer.head > 0 || (hello.flags & helloFlags.snapshot) !== 0);
     if (wantsSnapshot) this.#snapshot = { at: hello.resume?.at ?? null, after: hello.resume?.after ?? null };
-    this.#emit({ ...answer, tokenExpiresAt: Date.parse(answer.tokenExpiresAt) });
+    const { cursor: _, ...welcome } = answer;
+    this.#emit({ ...welcome, tokenExpiresAt: Date.parse(answer.tokenExpiresAt) });
     this.#enqueue(() => (wantsSnapshot ? this.#pullSnapshot() : this.#pull(this.#cursor, true)));
     this.#pollLater();
   }
 
+  async #ask({ type: _, token: __, ...hello }: Hello): Promise<JsonAnswer> {
+    const response = await this.#request('POST', '/memories/sync/hello', hello);
+    const answer = (await response.json()) as JsonAnswer;
+    if (answer.type === 'WELCOME') this.#place = { seq: hello.cursor, text: answer.cursor };
+    return answer;
+  }
+
+  /** The opaque cursor of a seq that the device has applied, or had. Null when the server said RESET. */
+  async #cursorAt(seq: number): Promise<string | null> {
+    if (this.#place?.seq !== seq && this.#hello !== null) {
+      const { resume: _, ...hello } = this.#hello;
+      const answer = await this.#ask({ ...hello, epoch: this.#epoch, cursor: seq, flags: 0, lastCounter: this.#acked });
+      if (answer.type === 'RESET') this.#emit(answer);
+    }
+    return this.#place?.seq === seq ? this.#place.text : null;
+  }
+
   /** The ops' events come with the next pull; of ops that the log held before, the log is read again from before them. */
   async #push(push: Push): Promise<void> {
-    const path = `/memories/sync/push?device=${this.#hello?.device}`;
-    const response = await this.#request('POST', path, packClientFrame(push) as Uint8Array<ArrayBuffer>, binary);
+    const { firstCounter, base, ops } = push;
+    const body = { device: this.#hello?.device, firstCounter, base, ops: ops.map(opToJson) };
+    const response = await this.#request('POST', '/memories/sync/push', body);
     const { acked, events } = (await response.json()) as PushAnswer;
     const seqs = events.map(({ seq }) => seq);
     this.#acked = Math.max(this.#acked, acked);
@@ -135,9 +155,14 @@ class HttpTransport implements Transport {
   /** @param always a frame is owed even when nothing is new. */
   async #pull(from: number, always = false): Promise<void> {
     if (this.#epoch === null || this.#snapshot !== null) return;
-    const path = `/memories/sync/updates?epoch=${this.#epoch}&from=${from}&device=${this.#hello?.device}&limit=1000`;
-    const delta = await this.#fetchFrame(path);
+    const cursor = await this.#cursorAt(from);
+    if (cursor === null) return;
+    const query = new URLSearchParams({ cursor, device: this.#hello?.device ?? '', limit: '1000' });
+    const response = await this.#request('GET', `/memories/sync/updates?${query}`);
+    const delta = await frameOf(response);
     if (delta.type !== 'DELTA') throw new HttpFailure(null, `updates answered with ${delta.type}`);
+    const after = response.headers.get('sync-cursor');
+    if (after !== null) this.#place = { seq: delta.to, text: after };
     if (delta.events.length === 0 && !always && delta.to >= this.#ackedAt) return;
     // A page may end before the own ops; their ack is told with the page that reaches them.
     this.#emit(delta.to >= this.#ackedAt && this.#acked > 0 ? { ...delta, acked: this.#acked } : delta);
@@ -147,7 +172,7 @@ class HttpTransport implements Transport {
     if (this.#snapshot === null) return;
     const { at, after } = this.#snapshot;
     const query = [at === null ? '' : `at=${at}`, after === null ? '' : `after=${after}`].filter((part) => part !== '').join('&');
-    const page = await this.#fetchFrame(`/memories/sync/snapshot?${query}`);
+    const page = await frameOf(await this.#request('GET', `/memories/sync/snapshot?${query}`));
     if (page.type !== 'SNAPSHOT') throw new HttpFailure(null, `snapshot answered with ${page.type}`);
     this.#snapshot = page.next === null ? null : { at: page.at, after: page.next };
     this.#emit(page);
@@ -163,21 +188,13 @@ class HttpTransport implements Transport {
     }, this.#options.pollMs);
   }
 
-  async #fetchFrame(path: string): Promise<ServerFrame> {
-    const response = await this.#request('GET', path);
-    return unpackServerFrame(new Uint8Array(await response.arrayBuffer()));
-  }
-
-  async #request(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>, type?: string): Promise<Response> {
+  async #request(method: string, path: string, body?: unknown): Promise<Response> {
     const abort = new AbortController();
     const timer = this.#deps.setTimer(() => abort.abort(new Error('the server did not answer in time')), this.#options.requestMs);
     try {
-      const headers = {
-        authorization: `Bearer ${this.#token}`,
-        accept: binary,
-        ...(type !== undefined && { 'content-type': type }),
-      };
-      const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body }) };
+      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const headers = { authorization: `Bearer ${this.#token}`, accept: method === 'GET' ? binary : 'application/json', ...type };
+      const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
       const response = await this.#deps.fetch(`${this.#options.apiUrl}${path}`, init);
       return response.ok ? response : await this.#onProblem(response);
     } finally {
@@ -195,6 +212,10 @@ class HttpTransport implements Transport {
     else if (this.#epoch !== null) this.#emit({ type: 'RESET', code, epoch: this.#epoch, floor: 0, head: 0, shared: null });
     throw new HttpFailure(closeCodeByStatus[response.status] ?? null, `${code}: ${detail}`);
   }
+}
+
+async function frameOf(response: Response): Promise<ServerFrame> {
+  return unpackServerFrame(new Uint8Array(await response.arrayBuffer()));
 }
 
 /** The close codes that the socket uses for the same. */
@@ -215,7 +236,7 @@ class HttpFailure extends Error {
 }
 
 type JsonAnswer =
-  | (Omit<Welcome, 'tokenExpiresAt'> & { readonly tokenExpiresAt: string })
+  | (Omit<Welcome, 'tokenExpiresAt'> & { readonly tokenExpiresAt: string; readonly cursor: string })
   | Extract<ServerFrame, { type: 'RESET' }>;
 
 interface PushAnswer {

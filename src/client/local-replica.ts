@@ -26,8 +26,8 @@ export interface LocalReplica {
   readonly mirror: Replica;
   /** @throws StorageFull, StorageLost; RangeError when the server sent what does not follow on the cursor. */
   perform(step: ReplicaStep): Promise<StepResult>;
-  /** A change that another tab committed. */
-  receive(change: ReplicaChange): void;
+  /** A change that another tab committed. Resolves when the mirror holds it. @throws StorageLost */
+  receive(change: ReplicaChange): Promise<void>;
   /** Reads everything again: what was missed while somebody else led. */
   reload(): Promise<void>;
 }
@@ -88,12 +88,9 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
       return mirror;
     },
     perform,
-    receive(change) {
-      // When reading fails, the next step meets the same failure and tells its caller.
-      takeOver(change).then(
-        () => onTouched(touchedBy(change)),
-        () => undefined,
-      );
+    async receive(change) {
+      await takeOver(change);
+      onTouched(touchedBy(change));
     },
     reload,
   };

@@ -127,11 +127,11 @@ export class DeviceSession {
     switch (step.kind) {
       case 'join':
         if (result.forgotten) return { ...restartWith({ reason: 'lineage', shared: null }), reconnect: 'forgotten' };
-        return { ...nothing, send: this.flush() };
+        return this.#isReleaseDue() ? { ...nothing, steps: [{ kind: 'release' }] } : { ...nothing, send: this.flush() };
       case 'delta':
         return this.#onApplied(step.delta, result);
       case 'snapshot':
-        return { ...nothing, send: step.page.next === null ? [this.#got(), ...this.flush()] : [] };
+        return step.page.next === null ? this.#goOn() : nothing;
       case 'release':
         return { ...nothing, send: this.flush() };
       case 'restart':
@@ -180,12 +180,20 @@ export class DeviceSession {
     this.#outstanding = this.#outstanding.filter((last) => last > this.#acked);
     if (result.forked) return { steps: [{ kind: 'fork', device: this.#options.newDeviceId() }], send: [], reconnect: 'forked' };
     if (result.diverged) return { ...restartWith({ reason: 'repair', shared: null }), reconnect: 'diverged' };
-    const { meta, outbox } = this.#replica;
-    const isAtHead = meta.cursor >= this.#head;
-    if (isAtHead && outbox.some(({ origin }) => origin !== undefined))
-      return { steps: [{ kind: 'release' }], send: [this.#got()] };
-    if (isAtHead) this.#pushUnseenAgain();
+    return this.#goOn();
+  }
+
+  /** The replica has come further. */
+  #goOn(): Reaction {
+    if (this.#isReleaseDue()) return { steps: [{ kind: 'release' }], send: [this.#got()] };
+    if (this.#replica.meta.cursor >= this.#head) this.#pushUnseenAgain();
     return { ...nothing, send: [this.#got(), ...this.flush()] };
+  }
+
+  /** The log was seen up to the head: what still waits of an earlier id is not in it. */
+  #isReleaseDue(): boolean {
+    const { meta, outbox } = this.#replica;
+    return meta.resync === null && meta.cursor >= this.#head && outbox.some(({ origin }) => origin !== undefined);
   }
 
   /**

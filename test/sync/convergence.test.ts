@@ -320,16 +320,20 @@ describe('a replica', () => {
     expect(replica.write(memory, { writes: creation('d') }, 5).counter).toBe(3);
   });
 
-  it('[SYN-2] a device whose counters the server has forgotten follows on what it knows, also with nothing in its outbox', () => {
+  it('[SYN-5] what a server lost is offered again by a device that holds it, before what the device wrote since', () => {
     const server = new ModelServer();
     const device = new SimulatedDevice(server, id, 1, () => id);
     for (let i = 0; i < 5; i++) device.write(memory, creation(`${i}`));
     settle([device]);
     server.wipe();
+    device.cut();
+    device.write(memory, [{ register: 'tags/after', value: true }]);
     settle([device]);
-    expect(device.replica.lastCounter).toBe(0);
-    device.write(memory, creation('after'));
-    settle([device]);
+    expect(server.events.map(({ kind, outcome }) => [kind, outcome])).toEqual([
+      ['create', 'applied'],
+      ['update', 'applied'],
+    ]);
+    expect(device.replica.view(memory)).toMatchObject({ content: '4', tags: ['after'] });
     expectEqual(server, [device]);
   });
 
