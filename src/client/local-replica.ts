@@ -40,6 +40,8 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
   const { store, now, create, tell, onTouched } = deps;
   let mirror = new Replica(await store.load(create));
   let reading: Promise<void> | null = null;
+  /** SYN-6 within the device: rows that somebody else changed are not those that the record counts, and are fetched again. */
+  let isSound = false;
 
   const readAgain = async (): Promise<void> => {
     mirror = new Replica(await store.load(create));
@@ -68,7 +70,7 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
     });
   };
 
-  const perform = async (step: ReplicaStep): Promise<StepResult> => {
+  const commitStep = async (step: ReplicaStep): Promise<StepResult> => {
     for (let attempt = 0; attempt < maxReloads; attempt++) {
       const { change, result } = await commit(step);
       if (result === null) {
@@ -84,11 +86,16 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
     throw new StorageLost('the store changes under every step');
   };
 
-  // SYN-6 within the device: rows that a crash of the disk, or somebody else, changed are not those that the record counts.
-  if (stateHashToString(hashRows(mirror.rows.values())) !== mirror.stateHash) {
-    // Without room for it the next start finds it again.
-    await perform({ kind: 'restart', resync: { reason: 'repair', shared: null } }).catch(() => undefined);
-  }
+  const mend = async (): Promise<void> => {
+    if (stateHashToString(hashRows(mirror.rows.values())) !== mirror.stateHash) await commitStep(mending);
+    isSound = true;
+  };
+  const perform = async (step: ReplicaStep): Promise<StepResult> => {
+    if (!isSound) await mend();
+    return commitStep(step);
+  };
+  // Where there is no room for it now, the next step tries again.
+  await mend().catch(() => undefined);
 
   return {
     get mirror() {
@@ -102,6 +109,8 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
     reload,
   };
 }
+
+const mending: ReplicaStep = { kind: 'restart', resync: { reason: 'repair', shared: null } };
 
 const readsRows = (step: ReplicaStep): boolean => step.kind === 'delta' || step.kind === 'snapshot' || step.kind === 'restart';
 

@@ -136,6 +136,8 @@ export class Judge {
     history.reference = kept?.reference.copy() ?? createReferenceLog();
     history.rows = new Map(kept?.rows);
     history.isSilent ||= isSilent;
+    // What was offered is gone again, or still waits in an outbox; what is shown now is owed anew.
+    history.owed = [];
   }
 
   /** Somebody wrote a value, and nothing else than this will bring it into the log. */
@@ -173,7 +175,7 @@ export class Judge {
       const identity = identityOf(op);
       if (known?.has(identity) === true) continue;
       for (const { register, value } of op.change.writes)
-        this.wrote(device.options.userId, { memoryId: op.memoryId, register, value }, identity);
+        this.wrote(device.options.userId, { memoryId: op.memoryId, register, value }, `${device.options.name} ${identity}`);
     }
   }
 
@@ -200,6 +202,8 @@ export class Judge {
 
   /** Field reverted, cursor gap: each row that a device ever holds is what the log makes of it up to that seq. */
   #checkRows(device: SimulatedDevice, history: History, { rows = [] }: ReplicaChange): void {
+    // Seqs that were given twice within one epoch: rows of both lineages meet, until the state hash tells.
+    if (history.isSilent) return;
     for (const row of rows) {
       const candidates = [history.rows, ...history.endedRows].flatMap((lineage) => lineage.get(row.seq) ?? []);
       const same = candidates.filter(({ id }) => id === row.id);
@@ -267,7 +271,9 @@ export const describe = ({ memoryId, change }: Pick<OutboxOp, 'memoryId' | 'chan
 /** Registers whose values are written once in a run: they tell where a value went. */
 export const isTraced = (register: string): boolean => register === 'content' || register === 'confidence' || register === 'source';
 
+/** A memory that it showed as deleted has no values to show. */
 export function writingsOf(row: Memory): Writing[] {
+  if (row.deleted) return [{ memoryId: row.id, register: 'deleted', value: true }];
   const registers = ['content', 'confidence', 'source'] as const;
   const writings = registers.map((register) => ({ memoryId: row.id, register, value: row[register] }));
   return writings.filter(({ value }) => value !== null && value !== '');

@@ -151,6 +151,7 @@ function judgeOwed(judge: Judge, history: History, devices: readonly SimulatedDe
       (event) => event.memoryId === debt.memoryId && event.change?.writes.some(({ register, value }) => keyOf({ memoryId: debt.memoryId, register, value }) === key),
     );
     const row = history.reference.rows.get(debt.memoryId);
+    if (debt.register === 'deleted' && row?.deleted !== false) continue;
     const isRejected = devices.some(({ disk }) =>
       [...disk.place.disk.content.rejected.values()].some(({ op }) => op.memoryId === debt.memoryId && JSON.stringify(op.change).includes(JSON.stringify(debt.value))),
     );
@@ -172,10 +173,13 @@ function judgeDevice(world: World, history: History, device: SimulatedDevice): v
   const expected = new Map([...image.states].map(([id, state]) => [id, stateToMemory(state)]));
   for (const [id, row] of expected) {
     const own = rows.get(id);
-    if (own === undefined || !isDeepStrictEqual(normal(own), normal(row))) judge.accuse('divergence', `${name} has ${JSON.stringify(own)}, the server ${JSON.stringify(row)}`);
+    const isEqual = own !== undefined && (history.isSilent ? own.seq === row.seq : isDeepStrictEqual(normal(own), normal(row)));
+    if (!isEqual) judge.accuse('divergence', `${name} has ${JSON.stringify(own)}, the server ${JSON.stringify(row)}`);
   }
   for (const id of rows.keys()) if (!expected.has(id)) judge.accuse('divergence', `${name} has ${id}, the server has not`);
   if (meta !== null && stateHashToString(meta.stateHash) !== stateHash) judge.accuse('divergence', `${name} has another state hash at ${head.seq}`);
+  // Where a seq was given twice within one epoch, to the same memory, nothing tells the two states apart.
+  if (history.isSilent) return;
   for (const { index, client } of device.tabs) judgeTab(judge, history, `${name} tab ${index}`, client);
 }
 

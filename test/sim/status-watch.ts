@@ -13,7 +13,9 @@ export function watchStatus(world: World): void {
     for (const device of world.devices.values()) {
       for (const { index, client } of device.tabs) {
         const { status } = client;
-        const outbox = [...device.disk.place.disk.content.outbox.keys()].join();
+        const { meta, outbox: waiting } = device.disk.place.disk.content;
+        // A leader that is new knows nothing of the time before; one that takes in the log is getting there.
+        const outbox = waiting.size === 0 ? '' : `${[...waiting.keys()].join()} ${meta?.cursor} ${status.isLeader}`;
         const before = movedAt.get(client);
         if (before === undefined || before.outbox !== outbox) movedAt.set(client, { outbox, at: world.timeline.now });
         const since = movedAt.get(client)?.at ?? 0;

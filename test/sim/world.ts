@@ -200,9 +200,17 @@ class Run {
       device.networkChanged();
       for (const { index } of device.tabs) device.sleep(index, false);
       if (device.tabs.length === 0) device.start(0);
-      // The person looks at what the badge says, and presses the button.
+    }
+    this.#lookAtBadges();
+  }
+
+  /** The person looks at what the badge says now and then, and presses the button. */
+  #lookAtBadges(): void {
+    for (const device of this.devices.values()) {
+      if (device.isRevoked) continue;
       for (const { client } of device.tabs) if (client.status.state === 'parked') client.syncNow();
     }
+    this.#timeline.after(60_000, () => this.#lookAtBadges());
   }
 
   #perform(step: Step): void {
@@ -377,7 +385,7 @@ class Run {
     if (ids.length > 0) {
       const id = dice.pick(ids);
       const row = rows.get(id);
-      if (row !== undefined && dice.chance(0.5)) rows.set(id, { ...row, seq: Math.max(1, row.seq - 1), content: 'corrupted' });
+      if (row !== undefined && row.seq > 1 && dice.chance(0.5)) rows.set(id, { ...row, seq: row.seq - 1, content: 'corrupted' });
       else rows.delete(id);
       device.isCorrupted = true;
     }
