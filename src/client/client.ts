@@ -21,8 +21,9 @@ import type {
   NewMemory,
   SearchAnswer,
 } from './client-api.ts';
-import { ConflictBook, conflictsNote, resolvingWrite } from './conflict-book.ts';
-import { Connection, type ConnectionTiming, type TokenReason } from './connection.ts';
+import { ConflictBook, resolvingWrite } from './conflict-book.ts';
+import { Connection, type TokenReason } from './connection.ts';
+import type { ConnectionTiming } from './connection-timing.ts';
 import { browserEnvironment, type ClientEnvironment } from './environment.ts';
 import { openIndexedDbStore } from './indexed-db-store.ts';
 import { listMemories, searchMemories } from './local-list.ts';
@@ -78,13 +79,12 @@ class ReplicaClient implements Client {
   readonly #store: ClientStore;
   readonly #tabs: Tabs;
   readonly #api: ServerApi;
-  readonly #book = new ConflictBook();
+  readonly #book: ConflictBook;
   readonly #feed = new ChangeFeed(() => this.#isSettled());
   readonly #stops: (() => void)[] = [];
   #replica: LocalReplica | null = null;
   #connection: Connection | null = null;
   #leaderStatus: Status | null = null;
-  #retryConflicts: unknown = null;
   #isClosed = false;
 
   constructor(options: ClientOptions, store: ClientStore) {
@@ -93,6 +93,13 @@ class ReplicaClient implements Client {
     this.#environment = options.environment ?? browserEnvironment();
     this.#tabs = options.tabs ?? createTabs({ name: options.name ?? 'aibrain' });
     this.#api = createServerApi(this.#environment, options);
+    this.#book = new ConflictBook({
+      store,
+      api: this.#api,
+      environment: this.#environment,
+      isLive: () => this.#connection?.status.state === 'live',
+      onChanged: (byFetch) => this.#onConflicts(byFetch),
+    });
   }
 
   async start(): Promise<void> {
@@ -106,7 +113,7 @@ class ReplicaClient implements Client {
       onTouched: (memories) => this.#changed({ memories }),
     });
     this.#connection = this.#createConnection(this.#replica);
-    await this.#readConflicts();
+    await this.#book.read();
     this.#stops.push(
       this.#tabs.listen((message) => this.#hear(message as TabMessage)),
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
@@ -125,7 +132,10 @@ class ReplicaClient implements Client {
   get status(): Status {
     const own = this.#linked.status;
     if (own.isLeader || this.#leaderStatus === null) return own;
-    return { ...this.#leaderStatus, isLeader: false, outbox: own.outbox };
+    const { state } = this.#leaderStatus;
+    // What was kept here a moment ago is not yet in what the leader said.
+    const isBusy = state === 'live' && own.outbox > 0;
+    return { ...this.#leaderStatus, state: isBusy ? 'syncing' : state, isLeader: false, outbox: own.outbox };
   }
 
   async create(memory: NewMemory): Promise<ClientMemory> {
@@ -227,7 +237,7 @@ class ReplicaClient implements Client {
     this.#isClosed = true;
     this.#connection?.dispatch('close');
     for (const stop of this.#stops) stop();
-    this.#environment.clearTimer(this.#retryConflicts);
+    this.#book.close();
     this.#tabs.close();
     this.#feed.close(closedError());
     await this.#store.close();
@@ -263,7 +273,7 @@ class ReplicaClient implements Client {
   async #lead(): Promise<void> {
     try {
       await this.#local.reload();
-      await this.#readConflicts();
+      await this.#book.read();
     } catch {
       // A store that cannot be read fails the first step as well, and is told of there.
     }
@@ -275,7 +285,7 @@ class ReplicaClient implements Client {
       case 'change':
         return void this.#take(message.change);
       case 'conflicts':
-        return void this.#readConflicts();
+        return void this.#book.read();
       case 'status':
         this.#leaderStatus = message.status;
         return this.#changed({ status: true });
@@ -334,7 +344,7 @@ class ReplicaClient implements Client {
   #onStatus(): void {
     this.#changed({ status: true });
     if (this.#linked.status.isLeader) this.#tellStatus();
-    if (this.#linked.status.state === 'live') void this.#refreshConflicts();
+    if (this.#linked.status.state === 'live') void this.#book.refresh();
   }
 
   #tellStatus(): void {
@@ -342,27 +352,9 @@ class ReplicaClient implements Client {
     if (status.isLeader) this.#post({ kind: 'status', status });
   }
 
-  async #readConflicts(): Promise<void> {
-    const kept = await this.#store.readNote(conflictsNote).catch(() => null);
-    if (kept !== null) this.#book.replace(kept as readonly Conflict[]);
+  #onConflicts(byFetch: boolean): void {
+    if (byFetch) this.#post({ kind: 'conflicts' });
     this.#changed({ conflicts: true });
-  }
-
-  /** SYN-10: what could not be fetched is fetched again, by a timer of its own. */
-  async #refreshConflicts(): Promise<void> {
-    if (!this.#book.isStale || this.#isClosed) return;
-    this.#book.beginFetch();
-    try {
-      const conflicts = await this.#api.readConflicts();
-      await this.#store.writeNote(conflictsNote, conflicts);
-      this.#book.replace(conflicts);
-      this.#post({ kind: 'conflicts' });
-      this.#changed({ conflicts: true });
-    } catch {
-      this.#book.markStale();
-      this.#environment.clearTimer(this.#retryConflicts);
-      this.#retryConflicts = this.#environment.setTimer(() => void this.#refreshConflicts(), retryConflictsMs);
-    }
   }
 
   #post(message: TabMessage): void {
@@ -378,9 +370,6 @@ class ReplicaClient implements Client {
     return state === 'live' && outbox === 0;
   }
 }
-
-/** After a failed fetch of the conflicts, ms. */
-const retryConflictsMs = 30_000;
 
 const closedError = (): Error => new Error('the client was closed');
 

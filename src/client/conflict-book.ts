@@ -7,34 +7,37 @@ import { tagOf, type Write } from '../core/register.ts';
 import type { Replica } from '../sync/replica.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import type { Conflict } from './client-api.ts';
+import type { ClientEnvironment } from './environment.ts';
+import type { ServerApi } from './server-api.ts';
+import type { ClientStore } from './store.ts';
+import { Timers } from './timers.ts';
 
-/** Name of the note in the store. */
-export const conflictsNote = 'conflicts';
+export interface ConflictBookDeps {
+  readonly store: ClientStore;
+  readonly api: Pick<ServerApi, 'readConflicts'>;
+  readonly environment: ClientEnvironment;
+  /** Whether this tab is the one that asks the server, and can. */
+  readonly isLive: () => boolean;
+  /** The list is another one. @param byFetch other tabs do not know yet. */
+  readonly onChanged: (byFetch: boolean) => void;
+}
+
+const noteName = 'conflicts';
+/** After a fetch that failed, ms. */
+const retryMs = 30_000;
 
 export class ConflictBook {
+  readonly #deps: ConflictBookDeps;
+  readonly #timers: Timers<'retry'>;
   #conflicts: readonly Conflict[] = [];
   /** Fetched once on every connection as well: this device may have been killed between a step and its fetch. */
   #isStale = true;
+  #isFetching = false;
+  #isClosed = false;
 
-  get isStale(): boolean {
-    return this.#isStale;
-  }
-
-  replace(conflicts: readonly Conflict[]): void {
-    this.#conflicts = conflicts;
-  }
-
-  /** What is about to be fetched is newer than every step before this call. */
-  beginFetch(): void {
-    this.#isStale = false;
-  }
-
-  markStale(): void {
-    this.#isStale = true;
-  }
-
-  noteStep(step: ReplicaStep, { events }: StepResult): void {
-    if (step.kind === 'join' || step.kind === 'snapshot' || events.some((event) => this.#concerns(event))) this.#isStale = true;
+  constructor(deps: ConflictBookDeps) {
+    this.#deps = deps;
+    this.#timers = new Timers(deps.environment);
   }
 
   /** Without those that an op of this device decides, which is on its way. */
@@ -44,6 +47,48 @@ export class ConflictBook {
       ({ memoryId, register }) =>
         !outbox.some((op) => op.memoryId === memoryId && op.change.writes.some((write) => write.register === register)),
     );
+  }
+
+  /** What is kept on the device: at the start, and after another tab fetched. */
+  async read(): Promise<void> {
+    // A note that cannot be read is fetched again like one that is not there.
+    const kept = await this.#deps.store.readNote(noteName).catch(() => null);
+    if (kept === null) return;
+    this.#conflicts = kept as readonly Conflict[];
+    this.#deps.onChanged(false);
+  }
+
+  noteStep(step: ReplicaStep, { events }: StepResult): void {
+    if (step.kind === 'join' || step.kind === 'snapshot' || events.some((event) => this.#concerns(event))) this.#isStale = true;
+  }
+
+  /** SYN-10: what could not be fetched is fetched again, by a timer of its own. */
+  async refresh(): Promise<void> {
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    try {
+      while (this.#isStale && !this.#isClosed && this.#deps.isLive()) {
+        this.#isStale = false;
+        await this.#fetch();
+      }
+    } catch {
+      this.#isStale = true;
+      if (!this.#isClosed) this.#timers.arm('retry', () => void this.refresh(), retryMs);
+    } finally {
+      this.#isFetching = false;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timers.clear('retry');
+  }
+
+  async #fetch(): Promise<void> {
+    const conflicts = await this.#deps.api.readConflicts();
+    await this.#deps.store.writeNote(noteName, conflicts);
+    this.#conflicts = conflicts;
+    this.#deps.onChanged(true);
   }
 
   #concerns({ conflicts, memoryId }: LogEvent): boolean {

@@ -8,6 +8,7 @@ import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 import { DeviceSession, type Reaction } from '../sync/device-session.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { backoffMs } from './backoff.ts';
+import { type ConnectionTiming, defaultTiming } from './connection-timing.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { type LifeCycleEvent, type LifeCycleState, nextState } from './life-cycle.ts';
 import type { LocalReplica } from './local-replica.ts';
@@ -40,32 +41,10 @@ export interface ConnectionOptions {
   readonly timing?: Partial<ConnectionTiming>;
 }
 
-/** All in ms. */
-export interface ConnectionTiming {
-  /** From opening a transport to WELCOME. */
-  readonly welcomeMs: number;
-  /** Silence after which a PING is sent; under 30 s, which is what proxies and service workers allow. */
-  readonly pingMs: number;
-  /** From the PING to any frame. */
-  readonly pongMs: number;
-  /** With something to come or to go, and nothing of it moving. */
-  readonly progressMs: number;
-  /** Between two looks at the server over HTTP. */
-  readonly pollMs: number;
-  /** From falling back to HTTP to the next attempt with a socket. */
-  readonly retrySocketMs: number;
-  /** How long a parked client waits before it tries by itself; null: until somebody acts. */
-  readonly parkMs: number;
-}
-
-export const defaultTiming: ConnectionTiming = {
-  welcomeMs: 15_000,
-  pingMs: 20_000,
-  pongMs: 10_000,
-  progressMs: 30_000,
-  pollMs: 5_000,
-  retrySocketMs: 60_000,
-  parkMs: 600_000,
+const beginsAgain: Readonly<Record<NonNullable<Reaction['reconnect']>, string>> = {
+  forked: 'a copy of this device writes with its id: it goes on under another one',
+  diverged: 'the state hash differs from the server: everything is fetched again',
+  forgotten: 'the server went back to an earlier state: what it lost is offered again',
 };
 
 type Stuck = NonNullable<Status['stuck']>;
@@ -285,8 +264,8 @@ export class Connection {
 
   #startOver(why: NonNullable<Reaction['reconnect']>): void {
     if (why === 'diverged') this.#repairs++;
-    if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `this replica had to begin again: ${why}`);
-    this.#lose('unreachable', `the replica begins again: ${why}`);
+    if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', beginsAgain[why]);
+    this.#lose('begins_again', beginsAgain[why]);
   }
 
   /** What is caught up, or is not any more, after a frame or a local write. */

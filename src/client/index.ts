@@ -22,7 +22,8 @@ export type {
   SearchAnswer,
   SearchResult,
 } from './client-api.ts';
-export type { ConnectionTiming, TokenReason } from './connection.ts';
+export type { TokenReason } from './connection.ts';
+export type { ConnectionTiming } from './connection-timing.ts';
 export type { ClientEnvironment, SocketLike } from './environment.ts';
 export type { LifeCycleState } from './life-cycle.ts';
 export { InvalidMemory, UnknownMemory } from './memory-writes.ts';

@@ -121,6 +121,12 @@ export function isDeleted(state: MemoryState): boolean {
   return state.cells.get('deleted')?.value === true;
 }
 
+/** What erasing leaves a tombstone of when nothing else is known: the events before are blank, or the memory was collected. */
+export function forgottenState({ memoryId: id, seq, change }: Pick<PlacedOp, 'memoryId' | 'seq' | 'change'>): MemoryState {
+  const createdAt = change.createdAt ?? 0;
+  return { id, seq: seq - 1, createdAt, updatedAt: createdAt, erased: false, cells: new Map(), conflicts: [] };
+}
+
 /** The fields of a state as callers see them. */
 export function fieldsOf(state: MemoryState): MemoryFields & { readonly deleted: boolean } {
   const value = (register: RegisterName) => state.cells.get(register)?.value ?? emptyValue(register);

@@ -99,18 +99,36 @@ const snapshotMemorySchema = z.object({
   }),
 });
 
+export const welcomeSchema = z.object({
+  type: z.literal('WELCOME'),
+  protocol: count,
+  epoch: z.guid(),
+  head: count,
+  floor: count,
+  lastCounter: count,
+  now: count,
+  tokenExpiresAt: time,
+  limits: z.object({ maxFrameBytes: count, maxOps: count, maxInFlight: count }),
+});
+
+export const snapshotSchema = z.object({
+  type: z.literal('SNAPSHOT'),
+  at: count,
+  next: z.guid().nullable(),
+  memories: z.array(snapshotMemorySchema),
+});
+
+export const resetSchema = z.object({
+  type: z.literal('RESET'),
+  code: z.enum(['cursor_expired', 'cursor_ahead', 'epoch_mismatch', 'device_forked']),
+  epoch: z.guid(),
+  floor: count,
+  head: count,
+  shared: count.nullable(),
+});
+
 export const serverFrameSchema = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('WELCOME'),
-    protocol: count,
-    epoch: z.guid(),
-    head: count,
-    floor: count,
-    lastCounter: count,
-    now: count,
-    tokenExpiresAt: time,
-    limits: z.object({ maxFrameBytes: count, maxOps: count, maxInFlight: count }),
-  }),
+  welcomeSchema,
   z.object({
     type: z.literal('DELTA'),
     from: count,
@@ -120,15 +138,8 @@ export const serverFrameSchema = z.discriminatedUnion('type', [
     hash: z.string().optional(),
     events: z.array(eventSchema),
   }),
-  z.object({ type: z.literal('SNAPSHOT'), at: count, next: z.guid().nullable(), memories: z.array(snapshotMemorySchema) }),
-  z.object({
-    type: z.literal('RESET'),
-    code: z.enum(['cursor_expired', 'cursor_ahead', 'epoch_mismatch', 'device_forked']),
-    epoch: z.guid(),
-    floor: count,
-    head: count,
-    shared: count.nullable(),
-  }),
+  snapshotSchema,
+  resetSchema,
   z.object({ type: z.literal('ERROR'), code: z.string(), detail: z.string(), expected: count.optional() }),
   ping,
   pong,

@@ -39,6 +39,9 @@ export function hasFlag(hello: Pick<Hello, 'flags'>, flag: keyof typeof helloFla
   return Math.floor(hello.flags / helloFlags[flag]) % 2 === 1;
 }
 
+/** SYN-6: the device found that its state hash differs, and mends itself by a snapshot. */
+export const isRepair = (hello: Hello): boolean => hasFlag(hello, 'snapshot') && hasFlag(hello, 'repair');
+
 /** What HELLO is answered with, on the socket and over HTTP. */
 export function answerHello(hello: Hello, opened: Opened, now: number, limits: TellLimits): Welcome | Reset {
   const { epoch, head, floor, lastCounter, shared, tokenExpiresAt } = opened;

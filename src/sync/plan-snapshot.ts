@@ -79,7 +79,8 @@ function offerAgain(view: ReplicaView, page: Snapshot, removed: readonly MemoryI
   }
   for (const id of removed) {
     const was = view.row(id);
-    if (was !== null && !was.deleted && isLost(was, null, shared)) offers.push({ memoryId: id, was, is: null });
+    // A tombstone too: another device may offer the memory as it was before the delete, and a delete comes first (MRG-5).
+    if (was !== null && !was.erased && isLost(was, null, shared)) offers.push({ memoryId: id, was, is: null });
   }
   return offers;
 }

@@ -1,5 +1,6 @@
 /** Every step of a replica as a pure function: (view, record, step) → one change and what came of it. */
 import type { MemoryId } from '../core/ids.ts';
+import { hashRows } from '../core/state-hash.ts';
 import { type PlannedStep, planDelta } from './plan-delta.ts';
 import { forked, renumbered, withMark, writtenOps } from './plan-outbox.ts';
 import { planSnapshot } from './plan-snapshot.ts';
@@ -24,7 +25,7 @@ export function planStep(view: ReplicaView, { meta, outbox }: StoredReplica, ste
     case 'join':
       return planJoin(meta, outbox ?? [], step);
     case 'restart':
-      return changed(planRestart(meta, outbox ?? [], step.resync));
+      return changed(planRestart(view, meta, outbox ?? [], step.resync));
     case 'fork':
       return changed(forked(meta, outbox ?? [], step.device));
     case 'release':
@@ -62,10 +63,15 @@ function planJoin(
   return isSame ? { change: null, result: nothingHappened } : changed(next);
 }
 
-/** In another lineage the bases of the waiting ops mean nothing; in the same one they stay what the device had seen. */
-function planRestart(meta: ReplicaMeta, outbox: readonly OutboxOp[], resync: Resync): ReplicaChange {
+/**
+ * In another lineage the bases of the waiting ops mean nothing; in the same one they stay what the device had seen. The hash
+ * is that of the rows that are really here: kept up from a record that does not fit them, it would differ after the snapshot
+ * as well, and the replica would mend itself for ever.
+ */
+function planRestart(view: ReplicaView, meta: ReplicaMeta, outbox: readonly OutboxOp[], resync: Resync): ReplicaChange {
   const isOther = resync.reason === 'lineage';
-  const next = { ...meta, cursor: 0, snapshot: null, resync: joinResyncs(meta.resync, resync) };
+  const stateHash = hashRows(view.idsBetween(null, null).flatMap((id) => view.row(id) ?? []));
+  const next = { ...meta, cursor: 0, snapshot: null, stateHash, resync: joinResyncs(meta.resync, resync) };
   if (!isOther) return { meta: next };
   return { meta: { ...next, epoch: null }, outbox: outbox.map((op) => (op.base === 0 ? op : { ...op, base: 0 })) };
 }

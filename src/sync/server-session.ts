@@ -56,6 +56,8 @@ export interface SessionState {
   readonly head: number;
   /** Everything up to here was sent. */
   readonly sent: number;
+  /** The device has said that it has everything up to here. */
+  readonly confirmed: number;
   /** The `to` of DELTA frames not confirmed, oldest first. */
   readonly unconfirmed: readonly number[];
   readonly loading: boolean;
@@ -85,6 +87,7 @@ export function openSession(now: number): SessionState {
     appending: 0,
     head: 0,
     sent: 0,
+    confirmed: 0,
     unconfirmed: [],
     loading: false,
     congested: false,
@@ -180,8 +183,10 @@ function onOpened<B extends Piece>(state: SessionState, opened: Opened, limits: 
   const owed = lastCounter > 0;
   const known = { ...state, epoch, head: Math.max(state.head, head), floor, tokenExpiresAt, acked: lastCounter, owed };
   const snapshot = findSnapshot(hello, opened);
-  const live = { ...known, phase: 'live', sent: hello.cursor, snapshot, replayedFrom: null } as const;
-  return withFirst({ kind: 'send', frame: reply }, pump(live, limits));
+  const { cursor } = hello;
+  const next = pump<B>({ ...known, phase: 'live', sent: cursor, confirmed: cursor, snapshot, replayedFrom: null }, limits);
+  // The cursor of HELLO is a confirmation too.
+  return { state: next.state, effects: [{ kind: 'send', frame: reply }, ...next.effects, { kind: 'progress', cursor }] };
 }
 
 function onPushed<B extends Piece>(state: SessionState, result: PushAnswer, limits: SessionLimits): Step<B> {
@@ -299,8 +304,10 @@ function canSend(state: SessionState, limits: SessionLimits): boolean {
 
 function confirm<B extends Piece>(state: SessionState, to: number, limits: SessionLimits): Step<B> {
   const unconfirmed = state.unconfirmed.filter((sent) => sent > to);
-  if (unconfirmed.length === state.unconfirmed.length) return stay(state);
-  return withFirst({ kind: 'progress', cursor: Math.min(to, state.sent) }, pump({ ...state, unconfirmed }, limits));
+  const confirmed = Math.max(state.confirmed, Math.min(to, state.sent));
+  const next = { ...state, unconfirmed, confirmed };
+  const pumped = unconfirmed.length === state.unconfirmed.length ? stay<B>(next) : pump<B>(next, limits);
+  return confirmed === state.confirmed ? pumped : withFirst({ kind: 'progress', cursor: confirmed }, pumped);
 }
 
 /** The socket stays open for a client that errs now and then; one that keeps sending garbage is closed. */

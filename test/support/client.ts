@@ -4,7 +4,7 @@ import { afterEach } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClientOptions, createClient } from '../../src/client/client.ts';
 import type { Client } from '../../src/client/client-api.ts';
-import type { ConnectionTiming } from '../../src/client/connection.ts';
+import type { ConnectionTiming } from '../../src/client/connection-timing.ts';
 import { browserEnvironment, type ClientEnvironment, type SocketLike } from '../../src/client/environment.ts';
 import type { Status } from '../../src/client/status.ts';
 import { createTabs } from '../../src/client/tabs.ts';

@@ -160,7 +160,7 @@ describe('every input in every phase', () => {
       live: ['live', 'ERROR invalid_frame'],
       closed: silent,
     },
-    opened: { new: ['new'], opening: ['live', 'WELCOME'], live: ['live', 'WELCOME'], closed: silent },
+    opened: { new: ['new'], opening: ['live', 'WELCOME', 'progress'], live: ['live', 'WELCOME', 'progress'], closed: silent },
     refused: {
       new: ['closed', 'ERROR unauthorized', 'close 4401'],
       opening: ['closed', 'ERROR unauthorized', 'close 4401'],
@@ -232,13 +232,13 @@ describe('HELLO', () => {
         limits: { maxFrameBytes: 1_000, maxOps: 10, maxInFlight: 2 },
       },
     ]);
-    expect(kinds(effects)).toEqual(['WELCOME', 'load 3']);
+    expect(kinds(effects)).toEqual(['WELCOME', 'load 3', 'progress']);
   });
 
   it('[SYN-2] from a device with ops in the log is followed by a DELTA with their ack, also where there is nothing new', () => {
     // The device holds a whole snapshot with its own op in it, and the connection ended before the DELTA behind it.
     const after = play(...greet({ cursor: 5, lastCounter: 2 }, { head: 5, lastCounter: 2 }));
-    expect(kinds(after.effects)).toEqual(['WELCOME', 'load 5']);
+    expect(kinds(after.effects)).toEqual(['WELCOME', 'load 5', 'progress']);
     const { effects } = step(after.state, loaded(5, 5, { hash: 'h' }), limits);
     expect(effects).toMatchObject([{ kind: 'sendDelta', header: { from: 5, head: 5, acked: 2, hash: 'h' } }]);
   });
@@ -293,6 +293,26 @@ describe('HELLO', () => {
     expect(play(wrong, ...greet(), wrong, frame(hello)).state.phase).toBe('closed');
     // A RESET forgives nothing.
     expect(play(wrong, wrong, ...greet({ cursor: 9 }), wrong).state.phase).toBe('closed');
+  });
+});
+
+describe('what the device has confirmed', () => {
+  it('[SYN-12] is its cursor in HELLO, and what GOT or the base of a PUSH adds to it', () => {
+    const live = greet({ cursor: 3 }, { head: 9 });
+    const progress = (...inputs: readonly Input<Piece>[]) =>
+      play(...live, loaded(3, 9), ...inputs).effects.flatMap((effect) => (effect.kind === 'progress' ? [effect.cursor] : []));
+    expect(play(...live).effects.at(-1)).toEqual({ kind: 'progress', cursor: 3 });
+    expect(progress(frame({ type: 'GOT', to: 5 }))).toEqual([5]);
+    expect(progress(frame({ ...pushFrame, base: 9 } as ClientFrame))).toEqual([9]);
+    expect(progress(frame({ type: 'GOT', to: 2 }))).toEqual([]);
+    // Nobody has what was not sent.
+    expect(progress(frame({ type: 'GOT', to: 99 }))).toEqual([9]);
+    expect(progress(frame({ type: 'GOT', to: 9 }), frame({ type: 'GOT', to: 9 }))).toEqual([]);
+  });
+
+  it('[SYN-12] includes a snapshot that ended, also where no event follows it', () => {
+    const ended = [...greet({}, { head: 50 }), { kind: 'loadedSnapshot', memories: [], isLast: true }] as const;
+    expect(kinds(play(...ended, loaded(50, 50), frame({ type: 'GOT', to: 50 })).effects)).toEqual(['progress']);
   });
 });
 
@@ -352,11 +372,11 @@ describe('SNAPSHOT', () => {
     expect(lacking(121, 101, 10)).toBe('load 101');
     expect(lacking(122, 101, 10)).toBe('loadSnapshot');
     expect(lacking(1, 0, 0)).toBe('loadSnapshot');
-    expect(lacking(0, 0, 0)).toBeUndefined();
+    expect(lacking(0, 0, 0)).toBe('progress');
   });
 
   it('[SYN-5] comes for a new device where the log no longer reaches back', () => {
-    expect(kinds(play(...greet({ cursor: 0 }, { head: 10, floor: 5 })).effects)).toEqual(['WELCOME', 'loadSnapshot']);
+    expect(kinds(play(...greet({ cursor: 0 }, { head: 10, floor: 5 })).effects)).toEqual(['WELCOME', 'loadSnapshot', 'progress']);
   });
 
   it('[SYN-5] is followed by the delta from the head at which it began, ack included', () => {
@@ -397,9 +417,13 @@ describe('SNAPSHOT', () => {
 
   it('[SYN-5] comes where the flag asks for it, though a delta would be shorter, also of nothing at all', () => {
     const flags = helloFlags.snapshot;
-    expect(kinds(play(...greet({ flags }, { head: 5, live: 10 })).effects)).toEqual(['WELCOME', 'loadSnapshot']);
-    expect(kinds(play(...greet({ flags: flags + 2 ** 40 }, { head: 5 })).effects)).toEqual(['WELCOME', 'loadSnapshot']);
-    expect(kinds(play(...greet({ flags: helloFlags.repair }, { head: 5 })).effects)).toEqual(['WELCOME', 'load 0']);
+    expect(kinds(play(...greet({ flags }, { head: 5, live: 10 })).effects)).toEqual(['WELCOME', 'loadSnapshot', 'progress']);
+    expect(kinds(play(...greet({ flags: flags + 2 ** 40 }, { head: 5 })).effects)).toEqual([
+      'WELCOME',
+      'loadSnapshot',
+      'progress',
+    ]);
+    expect(kinds(play(...greet({ flags: helloFlags.repair }, { head: 5 })).effects)).toEqual(['WELCOME', 'load 0', 'progress']);
     const empty = play(...greet({ flags }, { head: 0, live: 0 }));
     const { effects } = step(empty.state, { kind: 'loadedSnapshot', memories: [], isLast: true }, limits);
     expect(effects).toMatchObject([
@@ -418,7 +442,7 @@ describe('SNAPSHOT', () => {
 
     it('[SYN-5] goes on where it stopped, and the delta behind it begins where the snapshot did', () => {
       const resumed = play(...greet({ epoch, resume }, { head: 50, floor: 40 }));
-      expect(resumed.effects.at(-1)).toMatchObject({ kind: 'loadSnapshot', after: 'b' });
+      expect(resumed.effects[1]).toMatchObject({ kind: 'loadSnapshot', after: 'b' });
       const { effects } = step(resumed.state, { kind: 'loadedSnapshot', memories: [memory('a')], isLast: true }, limits);
       expect(effects).toMatchObject([
         { kind: 'send', frame: { type: 'SNAPSHOT', at: 40, next: null } },
@@ -432,7 +456,7 @@ describe('SNAPSHOT', () => {
       ['the device names no epoch', {}, { head: 50 }],
     ] as const)('[SYN-5] begins anew where %s', (_, said, found) => {
       const begun = play(...greet({ ...said, resume }, found));
-      expect(begun.effects.at(-1)).toMatchObject({ kind: 'loadSnapshot', after: null });
+      expect(begun.effects[1]).toMatchObject({ kind: 'loadSnapshot', after: null });
       const { effects } = step(begun.state, { kind: 'loadedSnapshot', memories: [memory('z')], isLast: false }, limits);
       expect(sent(effects)).toMatchObject([{ type: 'SNAPSHOT', at: found.head }]);
     });

@@ -2,19 +2,22 @@
 import type { WebSocket } from 'ws';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
 import type { MemoryId } from '../../core/ids.ts';
-import { type Hello, helloFlags, type Push } from '../../protocol/frames.ts';
+import type { Hello, Push } from '../../protocol/frames.ts';
 import { wireLimits } from '../../protocol/limits.ts';
 import { MalformedValue } from '../../protocol/packed-values.ts';
+import { hasFlag, isRepair, type Opened } from '../../sync/answer-hello.ts';
 import { openSession, type SessionLimits, type SessionState, step } from '../../sync/server-session.ts';
 import type { Effect, Input, PushAnswer } from '../../sync/session-io.ts';
 import type { Access, Principal } from '../access/access.ts';
 import type { Replica } from '../command/append-request.ts';
+import type { Collector } from '../command/collector.ts';
 import type { GroupCommit } from '../command/group-commit.ts';
 import type { Hub } from '../fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from '../infra/database.ts';
 import { readDelta, readSeqOfDot } from '../read/read-delta.ts';
 import { readOpening } from '../read/read-opening.ts';
 import { readSnapshot } from '../read/read-snapshot.ts';
+import type { SyncMetrics } from './metrics.ts';
 import { committedToPiece, type FrameForm, pageToPiece, type SyncPiece } from './sync-piece.ts';
 import { deflateFrame, isWorthDeflating, readFrame, writeDelta, writeFrame } from './ws-frames.ts';
 
@@ -23,7 +26,11 @@ export interface ConnectionDeps {
   readonly hub: Hub;
   readonly append: GroupCommit;
   readonly access: Pick<Access, 'authenticate' | 'openReplica' | 'touchDevice'>;
+  readonly collector: Pick<Collector, 'soon'>;
+  readonly metrics: Pick<SyncMetrics, 'reset' | 'repair'>;
   readonly now: () => number;
+  /** The device's state hash differed: for the log, without content. */
+  readonly onRepair: () => void;
   /** A fault of ours, for the log: no content, no token. */
   readonly onFault: (error: unknown) => void;
 }
@@ -152,6 +159,7 @@ export class SyncConnection {
       case 'loadSnapshot':
         return void this.#loadSnapshot(effect.after, effect.limit);
       case 'send':
+        if (effect.frame.type === 'RESET') this.#deps.metrics.reset(effect.frame.code);
         return this.#send(writeFrame(effect.frame, this.#form));
       case 'sendDelta':
         return this.#send(writeDelta(effect.header, effect.piece, this.#form));
@@ -166,12 +174,20 @@ export class SyncConnection {
     try {
       const opened = await this.#openLog(hello);
       if (typeof opened === 'string') this.#input({ kind: 'refused', code: opened });
-      else this.#input({ kind: 'opened', opened, now: this.#deps.now() });
+      else this.#onOpened(hello, opened);
     } catch (error) {
       this.#input({ kind: 'refused', code: this.#codeOf(error) });
     }
     for (const { data, form } of this.#waiting.splice(0)) this.#receive(data, form);
     this.#throttle();
+  }
+
+  #onOpened(hello: Hello, opened: Opened): void {
+    this.#input({ kind: 'opened', opened, now: this.#deps.now() });
+    if (this.#principal !== null && this.#state.phase === 'live') this.#deps.collector.soon(this.#principal.userId);
+    if (!isRepair(hello)) return;
+    this.#deps.metrics.repair();
+    this.#deps.onRepair();
   }
 
   /** Listening begins before the head is read: what is committed in between arrives twice rather than never. */
@@ -186,7 +202,7 @@ export class SyncConnection {
     if (!replica.ok) return replica.error;
     this.#replica = replica.value;
     const { ordinal } = replica.value;
-    this.#deflates = (hello.flags & helloFlags.deflate) !== 0;
+    this.#deflates = hasFlag(hello, 'deflate');
     this.#stopListening();
     // The socket may have closed meanwhile, and nobody would stop listening.
     if (this.#state.phase === 'closed') return 'unauthorized' as const;
