@@ -36,6 +36,7 @@ const detailByReason: Readonly<Record<StuckReason, string>> = {
   no_progress: 'The server takes nothing in. It is tried again by itself.',
   unauthorized: 'Log in again to send what waits. Nothing is lost.',
   device_revoked: 'Somebody with this account ended the access of this device. Log in again to go on.',
+  begins_again: 'The server goes on from an earlier state. What it lost is offered to it again.',
   too_many_resets: 'The server told this device to begin anew too often.',
   storage_full: 'This computer has no room left, so nothing new can be kept.',
   storage_lost: 'What was kept here is gone. Close and open this window.',
