@@ -5,7 +5,8 @@ import type { Contestant, SyncServer, SyncUser } from './contestant.ts';
 import { type Device, fill } from './device.ts';
 import { createMemories } from './memory-generator.ts';
 import type { Engine } from './place.ts';
-import type { Figure } from './report.ts';
+import type { Figure, Target } from './report.ts';
+import type { OurServer, OurUser } from './server-under-test.ts';
 import { alternate, summarize } from './statistics.ts';
 import type { Storage } from './storage.ts';
 
@@ -15,7 +16,7 @@ export interface BenchContext {
   /** The size to run at: smaller with `--quick`. */
   readonly sized: (full: number) => number;
   /** Null with `--baseline-only`. */
-  readonly ours: Contestant | null;
+  readonly ours: Contestant<OurUser> | null;
   readonly relay: Contestant;
   readonly cleanup: Cleanup;
   readonly newStorage: () => Promise<Storage>;
@@ -28,7 +29,7 @@ export interface Benchmark {
 
 /** Both servers, each on a storage of its own; the first is null when only the baseline is measured. */
 export interface Servers {
-  readonly ours: SyncServer | null;
+  readonly ours: OurServer | null;
   readonly relay: SyncServer;
 }
 
@@ -41,12 +42,15 @@ export async function withServers<T>(context: BenchContext, work: (servers: Serv
   return result;
 }
 
-interface Started {
-  readonly server: SyncServer;
+interface Started<User extends SyncUser> {
+  readonly server: SyncServer<User>;
   end(): Promise<void>;
 }
 
-async function startOnNewStorage({ cleanup, newStorage }: BenchContext, contestant: Contestant): Promise<Started> {
+async function startOnNewStorage<User extends SyncUser>(
+  { cleanup, newStorage }: BenchContext,
+  contestant: Contestant<User>,
+): Promise<Started<User>> {
   const storage = await newStorage();
   const server = await contestant.start(cleanup, storage.place);
   const end = async (): Promise<void> => {
@@ -56,36 +60,70 @@ async function startOnNewStorage({ cleanup, newStorage }: BenchContext, contesta
   return { server, end };
 }
 
-/** Results of each round. */
-export interface Compared<T> {
-  readonly ours: readonly T[] | null;
-  readonly baseline: readonly T[];
+export interface Measures<T> {
+  /** By bare frames, at either server. */
+  readonly frames: (server: SyncServer, round: number) => Promise<T>;
+  /** By the real client, at ours. */
+  readonly client: (server: OurServer, round: number) => Promise<T>;
 }
 
-/** The same measure of both servers, round after round. */
+/** Results of each round; null when only the baseline is measured. */
+export interface Compared<T> {
+  readonly ours: readonly T[] | null;
+  readonly client: readonly T[] | null;
+  readonly relay: readonly T[];
+}
+
+/** The same measure of all three, round after round. */
 export async function compare<T>(
   { ours, relay }: Servers,
   rounds: number,
-  measure: (server: SyncServer, round: number) => Promise<T>,
+  { frames, client }: Measures<T>,
 ): Promise<Compared<T>> {
   const results = await alternate(rounds, {
-    ...(ours === null ? {} : { ours: (round: number) => measure(ours, round) }),
-    relay: (round) => measure(relay, round),
+    ...(ours === null ? {} : { ours: (round: number) => frames(ours, round), client: (round: number) => client(ours, round) }),
+    relay: (round) => frames(relay, round),
   });
-  return { ours: results['ours'] ?? null, baseline: results['relay'] ?? [] };
+  return { ours: results['ours'] ?? null, client: results['client'] ?? null, relay: results['relay'] ?? [] };
 }
 
-/** One number of every result, as a figure shows it. */
-export function toSummaries<T>({ ours, baseline }: Compared<T>, value: (result: T) => number): Pick<Figure, 'ours' | 'baseline'> {
-  return { ours: ours === null ? null : summarize(ours.map(value)), baseline: summarize(baseline.map(value)) };
+/** What the real client may cost beside bare frames at the same server: merge, rows, store, and what an app is told. */
+export const clientTargets = {
+  rate: { of: 'ratio', atLeast: 0.8 },
+  latency: { of: 'ratio', atMost: 1.25 },
+} as const satisfies Record<string, Target>;
+
+export interface ComparedFigure<T> {
+  readonly name: string;
+  readonly unit: string;
+  readonly value: (result: T) => number;
+  /** Of our server by bare frames, against the relay. */
+  readonly target: Target | null;
+  /** Of the client, against bare frames. */
+  readonly clientTarget: Target | null;
+}
+
+/** One number of every result: bare frames beside the relay, the client beside both. */
+export function toFigures<T>({ ours, client, relay }: Compared<T>, figure: ComparedFigure<T>): Figure[] {
+  const { name, unit, value, target, clientTarget } = figure;
+  const summary = (results: readonly T[] | null) => (results === null ? null : summarize(results.map(value)));
+  const [byFrames, byClient, byRelay] = [summary(ours), summary(client), summary(relay)];
+  const frames: Figure = { name, unit, ours: byFrames, baselineName: 'relay', baseline: byRelay, target };
+  if (byClient === null) return [frames];
+  const ofClient = { name: `${name}, client`, unit, ours: byClient };
+  return [
+    frames,
+    { ...ofClient, baselineName: 'frames', baseline: byFrames, target: clientTarget },
+    { ...ofClient, baselineName: 'relay', baseline: byRelay, target: null },
+  ];
 }
 
 /** A new user with so many memories in the log. */
-export async function createFilledUser(
-  server: SyncServer,
+export async function createFilledUser<User extends SyncUser>(
+  server: SyncServer<User>,
   memories: number,
   seed: number,
-): Promise<{ user: SyncUser; name: string }> {
+): Promise<{ user: User; name: string }> {
   const name = randomUUID();
   const user = await server.register(name);
   const device = await user.openDevice({ decode: false });

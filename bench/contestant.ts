@@ -3,17 +3,18 @@ import type { Cleanup } from './cleanup.ts';
 import type { Device, DeviceOptions } from './device.ts';
 import type { Place } from './place.ts';
 
-export interface Contestant {
+export interface Contestant<User extends SyncUser = SyncUser> {
   readonly name: 'ours' | 'relay';
-  start(cleanup: Cleanup, place: Place): Promise<SyncServer>;
+  start(cleanup: Cleanup, place: Place): Promise<SyncServer<User>>;
 }
 
-export interface SyncServer {
+export interface SyncServer<User extends SyncUser = SyncUser> {
   readonly pid: number;
+  readonly url: string;
   /** A new user; the name is a UUID. */
-  register(name: string): Promise<SyncUser>;
+  register(name: string): Promise<User>;
   /** A user that was registered before, by this process or one that had the same place. */
-  signIn(name: string): Promise<SyncUser>;
+  signIn(name: string): Promise<User>;
   stop(): Promise<void>;
 }
 

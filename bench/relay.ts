@@ -12,6 +12,6 @@ export const relay: Contestant = {
     const script = join(import.meta.dirname, 'raw-log-relay.js');
     const { url, pid, stop } = await startServer(cleanup, { script, env: placeToEnv(place) });
     const signIn = async (name: string): Promise<SyncUser> => ({ openDevice: () => openRelayDevice(url, name as UserId) });
-    return { pid, stop, register: signIn, signIn };
+    return { pid, url, stop, register: signIn, signIn };
   },
 };

@@ -1,7 +1,8 @@
 /** AIBrain Server, started as anybody starts it. */
 import { randomUUID } from 'node:crypto';
 import type { DeviceId } from '../src/core/ids.ts';
-import type { Contestant, SyncUser } from './contestant.ts';
+import { type ClientDevice, type ClientDeviceOptions, openClientDevice } from './client-device.ts';
+import type { Contestant, SyncServer, SyncUser } from './contestant.ts';
 import { openFrameDevice } from './frame-device.ts';
 import { type Place, placeToEnv } from './place.ts';
 import { startServer } from './server-process.ts';
@@ -13,15 +14,26 @@ export interface ServerOptions {
   readonly nodeArgs: readonly string[];
 }
 
+export interface OurUser extends SyncUser {
+  readonly token: string;
+  /** The real client on a new device. */
+  openClient(options?: ClientDeviceOptions): Promise<ClientDevice>;
+  /** `GET /api/v1/memories`, as a caller of the REST API sees it. */
+  listMemories(limit: number): Promise<readonly unknown[]>;
+}
+
+export type OurServer = SyncServer<OurUser>;
+
 const password = 'a password of the benchmark 2f6b';
 
-export function createServerUnderTest({ script, nodeArgs }: ServerOptions): Contestant {
+export function createServerUnderTest({ script, nodeArgs }: ServerOptions): Contestant<OurUser> {
   return {
     name: 'ours',
     start: async (cleanup, place) => {
       const { url, pid, stop } = await startServer(cleanup, { script, nodeArgs, env: toEnv(place) });
       return {
         pid,
+        url,
         stop,
         register: (name) => authenticate(url, 'register', name),
         signIn: (name) => authenticate(url, 'login', name),
@@ -35,12 +47,7 @@ function toEnv(place: Place): Record<string, string> {
   return { ...placeToEnv(place), HOST: '127.0.0.1', PORT: '0', RATE_LIMIT: 'off', LOG_LEVEL: 'warn', JWT_SECRET: secret };
 }
 
-/** `GET /api/v1/memories` of a user, as a caller of the REST API sees it. */
-export interface RestUser extends SyncUser {
-  listMemories(limit: number): Promise<readonly unknown[]>;
-}
-
-async function authenticate(url: string, how: 'register' | 'login', name: string): Promise<RestUser> {
+async function authenticate(url: string, how: 'register' | 'login', name: string): Promise<OurUser> {
   const body = { email: `${name}@bench.example`, password };
   const { token } = await call<{ token: string }>(`${url}/api/v1/auth/${how}`, {
     method: 'POST',
@@ -48,6 +55,8 @@ async function authenticate(url: string, how: 'register' | 'login', name: string
     body: JSON.stringify(body),
   });
   return {
+    token,
+    openClient: (options = {}) => openClientDevice({ url, token }, options),
     openDevice: (options = {}) => openFrameDevice({ url, token, device: randomUUID() as string as DeviceId }, options),
     listMemories: async (limit) => {
       const headers = { authorization: `Bearer ${token}` };

@@ -1,9 +1,8 @@
 /** Bytes of a cold sync per memory: binary and deflated frames against the text frames with the same memories. */
 import { type Benchmark, createFilledUser, openReadyDevice } from '../benchmark.ts';
-import type { SyncUser } from '../contestant.ts';
 import type { DeviceOptions } from '../device.ts';
 import type { Figure } from '../report.ts';
-import type { RestUser } from '../server-under-test.ts';
+import type { OurUser } from '../server-under-test.ts';
 import { summarize } from '../statistics.ts';
 
 const fullMemories = 20_000;
@@ -24,9 +23,9 @@ export const wireSize: Benchmark = {
   },
 };
 
-async function compareForms(user: SyncUser, memories: number): Promise<Figure[]> {
+async function compareForms(user: OurUser, memories: number): Promise<Figure[]> {
   const json = summarize([await bytesPerMemory(user, memories, { json: true })]);
-  const rest = summarize([await restBytesPerMemory(user as RestUser)]);
+  const rest = summarize([await restBytesPerMemory(user)]);
   const figure = { unit: 'B', baselineName: 'JSON', baseline: json };
   const binary = summarize([await bytesPerMemory(user, memories, {})]);
   const deflated = summarize([await bytesPerMemory(user, memories, { deflate: true })]);
@@ -37,7 +36,7 @@ async function compareForms(user: SyncUser, memories: number): Promise<Figure[]>
   ];
 }
 
-async function bytesPerMemory(user: SyncUser, memories: number, options: DeviceOptions): Promise<number> {
+async function bytesPerMemory(user: OurUser, memories: number, options: DeviceOptions): Promise<number> {
   const device = await openReadyDevice(user, options);
   await device.untilSeq(memories);
   const bytes = device.bytes / memories;
@@ -45,7 +44,7 @@ async function bytesPerMemory(user: SyncUser, memories: number, options: DeviceO
   return bytes;
 }
 
-async function restBytesPerMemory(user: RestUser): Promise<number> {
+async function restBytesPerMemory(user: OurUser): Promise<number> {
   const listed = await user.listMemories(100);
   return listed.reduce((bytes: number, memory) => bytes + Buffer.byteLength(JSON.stringify(memory)), 0) / listed.length;
 }

@@ -1,7 +1,7 @@
 /** Both devices lose the connection, edit the same memories, and come back one after the other. */
 
 import type { LogEvent } from '../../src/core/event.ts';
-import type { OutboxOp } from '../../src/sync/replica.ts';
+import type { OutboxOp } from '../../src/sync/replica-change.ts';
 import type { BroughtIn } from './act-online.ts';
 import { type Cast, connect, settle } from './cast.ts';
 import type { DeviceHandle } from './device-handle.ts';

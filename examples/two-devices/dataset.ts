@@ -1,7 +1,8 @@
 /** What the two devices bring in: the facts of two conversations from a file, or a small set of our own. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contentSchema, type MemoryFields } from '../../src/core/memory.ts';
+import type { MemoryFields } from '../../src/core/memory.ts';
+import { contentSchema } from '../../src/core/memory-schemas.ts';
 import { sampleLaptop, samplePhone } from './sample-memories.ts';
 
 export interface Dataset {

@@ -7,7 +7,7 @@ import type { LogEvent } from '../../src/core/event.ts';
 import type { DeviceId } from '../../src/core/ids.ts';
 import { deflatedBytes, packClientFrame, unpackServerFrame } from '../../src/protocol/binary-codec.ts';
 import type { ClientFrame, ServerFrame } from '../../src/protocol/frames.ts';
-import { DeviceSession } from '../../src/sync/device-session.ts';
+import { DeviceSession, receiveFrame } from '../../src/sync/device-session.ts';
 import type { Replica } from '../../src/sync/replica.ts';
 import type { Connected, Orders } from './device-orders.ts';
 
@@ -99,11 +99,11 @@ export class DeviceConnection {
 
   #onFrame(frame: ServerFrame): void {
     const now = this.#now();
-    const reaction = this.#session?.receive(frame, now);
-    if (reaction === undefined) return;
+    if (this.#session === null) return;
+    const reaction = receiveFrame(this.#session, this.#replica, frame, now);
     if (frame.type === 'WELCOME') this.#clockOffsetMs = frame.now - now;
     if (frame.type === 'DELTA' && frame.hash !== undefined) this.serverState = { seq: frame.to, hash: frame.hash };
-    this.events.push(...(reaction.applied?.events ?? []));
+    for (const { events } of reaction.results) this.events.push(...events);
     this.#send(reaction.send);
     if (reaction.error !== undefined) this.#fail(`the server answered ${reaction.error.code}: ${reaction.error.detail}`);
     for (const waiter of this.#waiters) if (waiter.isDone()) waiter.resolve();

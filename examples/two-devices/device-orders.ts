@@ -1,9 +1,10 @@
 /** What the demo asks of a device process and what it answers. Messages travel as JSON, so all of it is plain data. */
+
+import type { Change } from '../../src/core/change.ts';
 import type { LogEvent } from '../../src/core/event.ts';
 import type { MemoryId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/patch.ts';
-import type { OutboxOp } from '../../src/sync/replica.ts';
+import type { OutboxOp } from '../../src/sync/replica-change.ts';
 
 export interface Edit {
   readonly memoryId: MemoryId;

@@ -4,7 +4,8 @@
  */
 import { type DeviceId, type MemoryId, parseId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import { type OutboxOp, Replica } from '../../src/sync/replica.ts';
+import { Replica } from '../../src/sync/replica.ts';
+import type { OutboxOp } from '../../src/sync/replica-change.ts';
 import { contentDigest } from './content-digest.ts';
 import { DeviceConnection } from './device-connection.ts';
 import type { AnswerMessage, Edit, Holding, OrderMessage, OrderName, Orders } from './device-orders.ts';

@@ -1,8 +1,8 @@
 /** What the two devices do to the same memories while neither hears of the other. */
 import { randomUUID } from 'node:crypto';
+import type { Change } from '../../src/core/change.ts';
 import type { MemoryId } from '../../src/core/ids.ts';
 import { type MemoryFields, memoryScopes } from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/patch.ts';
 import type { Write } from '../../src/core/register.ts';
 import type { Edit } from './device-orders.ts';
 

@@ -4,7 +4,7 @@ import type { Hlc } from '../../src/core/clock.ts';
 import type { LogEvent } from '../../src/core/event.ts';
 import type { MemoryId } from '../../src/core/ids.ts';
 import { type RegisterName, type RegisterValue, valuesEqual } from '../../src/core/register.ts';
-import type { OutboxOp } from '../../src/sync/replica.ts';
+import type { OutboxOp } from '../../src/sync/replica-change.ts';
 import type { DeviceName } from './scenes.ts';
 
 /** An op with what the server made of it. */

@@ -29,6 +29,8 @@ export type StuckReason =
   | 'offline'
   | 'unreachable'
   | 'no_progress'
+  /** For a moment: connecting again as another device, or for a fresh snapshot. */
+  | 'begins_again'
   | 'unauthorized'
   | 'device_revoked'
   | 'too_many_resets'

@@ -1,5 +1,5 @@
 /** Branded ids. All are UUIDs (RFC 9562) in lower-case text; on the binary wire and in the log they are their 16 bytes. */
-import { z } from 'zod';
+import * as z from 'zod/mini';
 
 declare const brand: unique symbol;
 type Branded<B extends string> = string & { readonly [brand]: B };
@@ -17,11 +17,17 @@ export type AnyId = UserId | DeviceId | MemoryId | ConflictId | SessionId | Epoc
 /** The server's own replica, the writer of every REST request: the same id for every user, ordinal 0. */
 export const serverDeviceId = '00000000-0000-0000-0000-000000000000' as DeviceId;
 
+/** RFC 9562 §5.9: what stands where an event is about no single memory. */
+export const nilMemoryId = '00000000-0000-0000-0000-000000000000' as MemoryId;
+
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Schema of an id: any UUID, upper or lower case, in; lower case out. */
 export const idSchema = <Id extends AnyId>() =>
-  z.string().toLowerCase().regex(pattern, 'must be a UUID').meta({ format: 'uuid' }) as unknown as z.ZodType<Id, string>;
+  z
+    .string('must be a UUID')
+    .check(z.toLowerCase(), z.regex(pattern, 'must be a UUID'))
+    .register(z.globalRegistry, { format: 'uuid' }) as unknown as z.ZodMiniType<Id, string>;
 
 /** The id that the text spells, or null when it is no UUID. */
 export function parseId<Id extends AnyId>(text: unknown): Id | null {

@@ -1,5 +1,4 @@
-/** What a memory is: its fields, their bounds, and the zod schemas that every door checks them with. */
-import { z } from 'zod';
+/** What a memory is: its fields and their bounds. */
 import type { MemoryId } from './ids.ts';
 
 /** Bounds of one memory. Characters are Unicode code points. */
@@ -19,23 +18,14 @@ export const memoryScopes = ['user_global', 'session', 'site', 'conversation'] a
 export type MemoryType = (typeof memoryTypes)[number];
 export type MemoryScope = (typeof memoryScopes)[number];
 
-export const contentSchema = text(memoryLimits.contentChars);
-export const typeSchema = z.enum(memoryTypes);
-export const scopeSchema = z.enum(memoryScopes);
-export const confidenceSchema = z.number().min(0).max(1);
-export const tagSchema = text(memoryLimits.tagChars).refine((tag) => tag !== '__proto__', 'is not a possible tag');
-export const sourceSchema = z
-  .strictObject({
-    url: text(memoryLimits.sourceUrlChars).optional(),
-    platform: text(memoryLimits.sourceTextChars).optional(),
-    timestamp: z.iso.datetime({ offset: true }).optional(),
-    conversationId: text(memoryLimits.sourceTextChars).optional(),
-    title: text(memoryLimits.sourceTextChars).optional(),
-  })
-  .readonly();
-
 /** Where a memory came from. `timestamp` is ISO 8601. */
-export type Source = z.infer<typeof sourceSchema>;
+export interface Source {
+  readonly url?: string | undefined;
+  readonly platform?: string | undefined;
+  readonly timestamp?: string | undefined;
+  readonly conversationId?: string | undefined;
+  readonly title?: string | undefined;
+}
 
 /** The fields that a caller writes. Tags are sorted by code unit and distinct. */
 export interface MemoryFields {
@@ -58,18 +48,14 @@ export interface Memory extends MemoryFields {
   readonly updatedAt: number;
 }
 
-/** Text that UTF-8 and PostgreSQL can hold: 1 to `max` code points, no NUL, no lone surrogate. */
-export function text(max: number) {
-  return z
-    .string()
-    .min(1)
-    .refine((value) => isStorable(value), 'must not contain NUL or lone surrogates')
-    .refine((value) => value.length <= max || countCodePoints(value, max) <= max, `must have at most ${max} characters`)
-    .meta({ maxLength: max });
-}
-
+/** Text that UTF-8 and PostgreSQL can hold: no NUL, no lone surrogate. */
 export function isStorable(value: string): boolean {
   return value.isWellFormed() && !value.includes('\0');
+}
+
+/** Whether the text has at most so many characters. */
+export function isWithin(value: string, max: number): boolean {
+  return value.length <= max || countCodePoints(value, max) <= max;
 }
 
 /** Stops counting once it is sure that there are more than `enough`, so that huge input costs little. */

@@ -2,10 +2,11 @@
  * The merge (MRG-1 to MRG-7): one op meets one memory. A pure function, total and deterministic, shared by the server,
  * which decides, and the client, which predicts.
  */
+
+import type { Change } from './change.ts';
 import { compareHlc, type Hlc, hlcAfter } from './clock.ts';
 import type { DeviceId, MemoryId } from './ids.ts';
 import { type MemoryFields, type MemoryScope, type MemoryType, memoryLimits, type Source } from './memory.ts';
-import type { Change } from './patch.ts';
 import {
   checkWrite,
   emptyValue,
@@ -67,7 +68,8 @@ export interface PlacedOp {
 
 export type RejectionCode = 'unknown_memory' | 'erased_memory' | 'invalid_value' | 'too_many_tags' | 'empty_patch';
 
-export type EventKind = 'create' | 'update' | 'delete' | 'restore' | 'erase' | 'reject';
+/** `collect` never comes out of a merge: it is the server's own, about many memories (SYN-12). */
+export type EventKind = 'create' | 'update' | 'delete' | 'restore' | 'erase' | 'reject' | 'collect';
 
 export interface Rejected {
   readonly outcome: 'rejected';
@@ -79,7 +81,7 @@ export interface Rejected {
 export interface Merged {
   /** `superseded`: at least one register of the op lost. */
   readonly outcome: 'applied' | 'superseded';
-  readonly kind: EventKind;
+  readonly kind: Exclude<EventKind, 'reject' | 'collect'>;
   readonly state: MemoryState;
   readonly lost: readonly RegisterName[];
   /** Conflicts that this op brought about. */
@@ -117,6 +119,12 @@ export function beats(write: Write, op: Pick<PlacedOp, 'hlc' | 'device'>, cell: 
 
 export function isDeleted(state: MemoryState): boolean {
   return state.cells.get('deleted')?.value === true;
+}
+
+/** What erasing leaves a tombstone of when nothing else is known: the events before are blank, or the memory was collected. */
+export function forgottenState({ memoryId: id, seq, change }: Pick<PlacedOp, 'memoryId' | 'seq' | 'change'>): MemoryState {
+  const createdAt = change.createdAt ?? 0;
+  return { id, seq: seq - 1, createdAt, updatedAt: createdAt, erased: false, cells: new Map(), conflicts: [] };
 }
 
 /** The fields of a state as callers see them. */
@@ -273,7 +281,7 @@ function finish(draft: Draft, state: MemoryState | null, op: PlacedOp): Merged {
   };
 }
 
-function kindOf(state: MemoryState | null, op: PlacedOp): EventKind {
+function kindOf(state: MemoryState | null, op: PlacedOp): Merged['kind'] {
   if (state === null) return 'create';
   const deleted = op.change.writes.find((write) => write.register === 'deleted')?.value;
   if (deleted === true) return 'delete';

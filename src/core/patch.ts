@@ -1,9 +1,9 @@
 /**
- * Patches: RFC 6902 documents restricted to registers, and their inner form, a list of writes. What needs the whole of
- * RFC 6902 (a caller's PATCH with `test`, `move`, `copy`) goes through fast-json-patch on the memory as a document and
- * comes out as writes.
+ * A caller's PATCH, which may use the whole of RFC 6902 (`test`, `move`, `copy`): applied by fast-json-patch to the memory
+ * as a document, and turned into writes. It stands apart from core/change so that a client does not carry that library.
  */
 import jsonPatch, { type Operation } from 'fast-json-patch';
+import type { Change } from './change.ts';
 import type { MemoryFields } from './memory.ts';
 import {
   emptyValue,
@@ -11,75 +11,11 @@ import {
   isFieldRegister,
   type RegisterName,
   type RegisterValue,
-  tagOf,
   tagRegister,
   valuesEqual,
   type Write,
 } from './register.ts';
 import { err, ok, type Result } from './result.ts';
-
-/** What an op does: its writes, and for a memory's first op the time it was created on the device (Unix ms). */
-export interface Change {
-  readonly writes: readonly Write[];
-  readonly createdAt?: number;
-}
-
-export type PatchOperation =
-  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
-  | { readonly op: 'remove'; readonly path: string };
-
-/** Operations in one patch. A whole memory with 64 tags has 71. */
-export const maxPatchOperations = 256;
-
-/** A date, or a time with its offset: without one, `Date.parse` takes the zone of the machine. */
-const isoTime = /^(\d{4}|[+-]\d{6})-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
-
-/** A patch as writes; a register named twice keeps the last value. Values are not checked here, only places. */
-export function patchToChange(patch: readonly PatchOperation[]): Result<Change, InvalidWrite> {
-  const valueByRegister = new Map<RegisterName, RegisterValue>();
-  let createdAt: number | undefined;
-  for (const [index, operation] of patch.entries()) {
-    const value = operation.op === 'remove' ? undefined : operation.value;
-    if (operation.path === '/createdAt') {
-      const time = typeof value === 'string' && isoTime.test(value) ? Date.parse(value) : Number.NaN;
-      if (!Number.isInteger(time)) return err({ path: `${index}/value`, message: 'must be an ISO 8601 time' });
-      createdAt = time;
-      continue;
-    }
-    const register = pathToRegister(operation.path);
-    if (register === null) return err({ path: `${index}/path`, message: 'is no register' });
-    valueByRegister.set(register, value === undefined ? emptyValue(register) : (value as RegisterValue));
-  }
-  const writes = Array.from(valueByRegister, ([register, value]) => ({ register, value }));
-  return ok(createdAt === undefined ? { writes } : { writes, createdAt });
-}
-
-export function changeToPatch(change: Change): PatchOperation[] {
-  const patch: PatchOperation[] = change.writes.map(({ register, value }) =>
-    valuesEqual(value, emptyValue(register)) && register !== 'deleted'
-      ? { op: 'remove', path: registerToPath(register) }
-      : { op: 'add', path: registerToPath(register), value },
-  );
-  if (change.createdAt !== undefined)
-    patch.push({ op: 'add', path: '/createdAt', value: new Date(change.createdAt).toISOString() });
-  return patch;
-}
-
-/** JSON Pointer (RFC 6901) of a register. */
-export function registerToPath(register: RegisterName): string {
-  const tag = tagOf(register);
-  return tag === null ? `/${register}` : `/tags/${jsonPatch.escapePathComponent(tag)}`;
-}
-
-/** The register at a JSON Pointer, or null: only registers have a place in a patch. */
-export function pathToRegister(path: string): RegisterName | null {
-  if (path.startsWith('/tags/')) {
-    const token = path.slice(6);
-    return token.includes('/') || /~(?![01])/.test(token) ? null : tagRegister(jsonPatch.unescapePathComponent(token));
-  }
-  const name = path.slice(1);
-  return path.startsWith('/') && isFieldRegister(name) ? name : null;
-}
 
 /** A memory as the document that a caller's PATCH addresses: tags are members, `/tags/<tag>`. */
 export interface MemoryDocument extends Omit<MemoryFields, 'tags'> {
@@ -139,9 +75,4 @@ function toRegisters(document: Record<string, unknown>): Result<Map<RegisterName
     else return err({ path: `/${name}`, message: 'is no field of a memory' });
   }
   return ok(valueByRegister);
-}
-
-/** The writes that take a change back, given the value that each register had before it. */
-export function invertWrites(writes: readonly Write[], valueBefore: (register: RegisterName) => RegisterValue): Write[] {
-  return writes.map(({ register }) => ({ register, value: valueBefore(register) }));
 }

@@ -2,21 +2,9 @@
  * Registers: the units of conflict. A memory is six of them and one per tag, each a last-writer-wins cell of its own, so
  * two devices that change different fields, or add different tags, never disturb each other (MRG-3).
  */
-import type { z } from 'zod';
-import {
-  confidenceSchema,
-  contentSchema,
-  isStorable,
-  memoryLimits,
-  memoryScopes,
-  memoryTypes,
-  type Source,
-  scopeSchema,
-  sourceSchema,
-  tagSchema,
-  typeSchema,
-} from './memory.ts';
+import { memoryLimits, type Source } from './memory.ts';
 import { err, ok, type Result } from './result.ts';
+import { confidenceProblem, scopeProblem, sourceProblem, tagProblem, textProblem, typeProblem } from './value-checks.ts';
 
 export type FieldRegister = 'content' | 'type' | 'scope' | 'confidence' | 'source' | 'deleted';
 export type TagRegister = `tags/${string}`;
@@ -61,7 +49,6 @@ export interface InvalidWrite {
 
 /** The write itself when its value is within the bounds of core/memory, else what is wrong with it. */
 export function checkWrite(write: Write): Result<Write, InvalidWrite> {
-  if (isPlainlyValid(write)) return ok(write);
   const problem = findProblem(write);
   return problem === null ? ok(write) : err({ path: `/${write.register}`, message: problem });
 }
@@ -77,48 +64,23 @@ const sourceKeys = ['url', 'platform', 'timestamp', 'conversationId', 'title'] a
 
 const isSource = (value: RegisterValue): value is Source => typeof value === 'object' && value !== null;
 
-const isPlainObject = (value: object): boolean => Object.prototype.toString.call(value) === '[object Object]';
-
-const schemaByField: Readonly<Record<Exclude<FieldRegister, 'deleted'>, z.ZodType>> = {
-  content: contentSchema,
-  type: typeSchema,
-  scope: scopeSchema,
-  confidence: confidenceSchema.nullable(),
-  source: sourceSchema.nullable(),
-};
-
-/** Most writes, told without a schema: a tenth of the time, and no verdict of its own on what is not so plain. */
-function isPlainlyValid({ register, value }: Write): boolean {
+function findProblem({ register, value }: Write): string | null {
   switch (register) {
     case 'content':
-      return typeof value === 'string' && value.length > 0 && value.length <= memoryLimits.contentChars && isStorable(value);
+      return textProblem(value, memoryLimits.contentChars);
     case 'type':
-      return (memoryTypes as readonly unknown[]).includes(value);
+      return typeProblem(value);
     case 'scope':
-      return (memoryScopes as readonly unknown[]).includes(value);
-    case 'deleted':
-      return typeof value === 'boolean';
+      return scopeProblem(value);
     case 'confidence':
-      return value === null || (typeof value === 'number' && value >= 0 && value <= 1);
+      return value === null ? null : confidenceProblem(value);
+    case 'source':
+      return value === null ? null : sourceProblem(value);
+    case 'deleted':
+      return presenceProblem(value);
     default:
-      return value === null && register === 'source';
+      return presenceProblem(value) ?? tagProblem(register.slice(5));
   }
 }
 
-function findProblem({ register, value }: Write): string | null {
-  const tag = tagOf(register);
-  if (register === 'deleted' || tag !== null) {
-    if (typeof value !== 'boolean') return 'must be true or false';
-    return tag === null ? null : firstIssue(tagSchema, tag);
-  }
-  // To zod an empty byte string, Map or Date is an object without keys.
-  if (register === 'source' && isSource(value) && !isPlainObject(value)) return 'must be an object';
-  return firstIssue(schemaByField[register as keyof typeof schemaByField], value);
-}
-
-function firstIssue(schema: z.ZodType, value: unknown): string | null {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return null;
-  const issue = parsed.error.issues[0];
-  return issue === undefined ? 'is invalid' : [...issue.path, issue.message].join(': ');
-}
+const presenceProblem = (value: RegisterValue): string | null => (typeof value === 'boolean' ? null : 'must be true or false');

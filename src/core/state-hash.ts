@@ -25,6 +25,13 @@ export function removeRow(hash: StateHash, id: MemoryId, seq: number): StateHash
   return { low: low >>> 0, high: (hash.high - row.high - (low < 0 ? 1 : 0)) >>> 0 };
 }
 
+/** Of all rows anew. */
+export function hashRows(rows: Iterable<{ readonly id: MemoryId; readonly seq: number }>): StateHash {
+  let hash = emptyStateHash;
+  for (const { id, seq } of rows) hash = addRow(hash, id, seq);
+  return hash;
+}
+
 /** The row's new seq in place of its old one; 0 stands for a row that was not there. */
 export function moveRow(hash: StateHash, id: MemoryId, from: number, to: number): StateHash {
   return addRow(from === 0 ? hash : removeRow(hash, id, from), id, to);

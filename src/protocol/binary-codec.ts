@@ -6,7 +6,7 @@ import { isHlc } from '../core/clock.ts';
 import { type DeviceId, type Epoch, idFromBytes, idToBytes, type MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
 import { stateHashFromString } from '../core/state-hash.ts';
-import type { ClientFrame, Delta, DeltaHeader, PushedOp, ResetCode, ServerFrame, Snapshot } from './frames.ts';
+import type { ClientFrame, Delta, DeltaHeader, PushedOp, ResetCode, ServerFrame, Snapshot, SnapshotPlace } from './frames.ts';
 import { wireLimits } from './limits.ts';
 import { concatBytes, pack, unpack, unpackUntrusted } from './message-pack.ts';
 import { changeFromPacked, changeToPacked } from './packed-change.ts';
@@ -45,8 +45,10 @@ export function packClientFrame(frame: ClientFrame): Uint8Array {
   const code = frameCodes[frame.type];
   switch (frame.type) {
     case 'HELLO': {
-      const { protocol, flags, device, epoch, cursor, lastCounter, token, now } = frame;
-      return pack([code, protocol, flags, idToBytes(device), epoch && idToBytes(epoch), cursor, lastCounter, token ?? null, now]);
+      const { protocol, flags, device, epoch, cursor, lastCounter, token, now, resume } = frame;
+      const place = resume === undefined ? [] : [[resume.at, idToBytes(resume.after)]];
+      const known = [idToBytes(device), epoch && idToBytes(epoch), cursor, lastCounter];
+      return pack([code, protocol, flags, ...known, token ?? null, now, ...place]);
     }
     case 'PUSH':
       return pack([code, frame.firstCounter, frame.base, frame.ops[0]?.hlc.ms ?? 0, packOps(frame.ops)]);
@@ -63,7 +65,7 @@ export function packClientFrame(frame: ClientFrame): Uint8Array {
 
 /** @throws MalformedValue */
 export function unpackClientFrame(bytes: Uint8Array): ClientFrame {
-  const items = asArray(unpackUntrusted(bytes), 'frame', 1, 9);
+  const items = asArray(unpackUntrusted(bytes), 'frame', 1, 10);
   switch (items[0]) {
     case frameCodes.HELLO:
       return unpackHello(items);
@@ -93,7 +95,7 @@ export function packServerFrame(frame: Exclude<ServerFrame, Delta>): Uint8Array 
     case 'SNAPSHOT':
       return pack([code, frame.at, frame.next && idToBytes(frame.next), frame.memories.map(packMemory)]);
     case 'RESET':
-      return pack([code, resetCodes.indexOf(frame.code), idToBytes(frame.epoch), frame.floor, frame.head]);
+      return pack([code, resetCodes.indexOf(frame.code), idToBytes(frame.epoch), frame.floor, frame.head, frame.shared]);
     case 'ERROR':
       return pack([code, frame.code, frame.detail, frame.expected ?? null]);
     case 'PING':
@@ -140,6 +142,7 @@ export function unpackServerFrame(bytes: Uint8Array): ServerFrame {
         epoch: idAt(items[2], 'epoch'),
         floor: asInteger(items[3], 'floor'),
         head: asInteger(items[4], 'head'),
+        shared: items[5] === null || items[5] === undefined ? null : asInteger(items[5], 'shared'),
       };
     }
     case frameCodes.ERROR: {
@@ -166,7 +169,7 @@ function packOps(ops: readonly PushedOp[]): unknown[] {
 }
 
 function unpackHello(items: readonly unknown[]): ClientFrame {
-  const [, protocol, flags, device, epoch, cursor, lastCounter, token, now] = asArray(items, 'HELLO', 9, 9);
+  const [, protocol, flags, device, epoch, cursor, lastCounter, token, now, resume] = asArray(items, 'HELLO', 9, 10);
   const hello = {
     type: 'HELLO',
     protocol: asInteger(protocol, 'protocol', 0),
@@ -177,7 +180,16 @@ function unpackHello(items: readonly unknown[]): ClientFrame {
     lastCounter: asInteger(lastCounter, 'lastCounter', 0),
     now: asInteger(now, 'now', 0),
   } as const;
-  return token === null ? hello : { ...hello, token: asText(token, 'token') };
+  return {
+    ...hello,
+    ...(token === null ? {} : { token: asText(token, 'token') }),
+    ...(resume === null || resume === undefined ? {} : { resume: unpackPlace(resume) }),
+  };
+}
+
+function unpackPlace(item: unknown): SnapshotPlace {
+  const [at, after] = asArray(item, 'resume', 2, 2);
+  return { at: asInteger(at, 'resume.at', 0), after: idAt<MemoryId>(after, 'resume.after') };
 }
 
 function unpackPush(items: readonly unknown[]): ClientFrame {

@@ -2,15 +2,29 @@
  * The frames (SYN-1) as both sides handle them, whatever their form on the wire. docs/PROTOCOL.md says when each is sent
  * and what its receiver owes.
  */
+
+import type { Change } from '../core/change.ts';
 import type { Hlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
 import type { TellLimits } from './limits.ts';
 
 /** HELLO flags, a bit set. */
-export const helloFlags = { deflate: 1 } as const;
+export const helloFlags = {
+  /** The device takes deflated frames. */
+  deflate: 1,
+  /** Send a SNAPSHOT even where a delta would be shorter: the device holds rows of before, and sweeps by it. Cursor 0. */
+  snapshot: 2,
+  /** With `snapshot`: the state hash differed (SYN-6). */
+  repair: 4,
+} as const;
+
+/** Where a snapshot stopped: it began at seq `at`, and goes on with the ids below `after`. */
+export interface SnapshotPlace {
+  readonly at: number;
+  readonly after: MemoryId;
+}
 
 export interface Hello {
   readonly type: 'HELLO';
@@ -24,6 +38,8 @@ export interface Hello {
   readonly token?: string;
   /** The device's clock, Unix ms. */
   readonly now: number;
+  /** Go on with this snapshot where that is possible, else begin another. */
+  readonly resume?: SnapshotPlace;
 }
 
 /** One op as pushed. Its counter is its place in the frame. */
@@ -109,6 +125,8 @@ export interface Reset {
   readonly epoch: Epoch;
   readonly floor: number;
   readonly head: number;
+  /** Of `epoch_mismatch`: the newest seq that the device's lineage and the present one share, 0 for an unknown epoch. Else null. */
+  readonly shared: number | null;
 }
 
 export interface ErrorFrame {

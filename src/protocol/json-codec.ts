@@ -1,40 +1,18 @@
-/** Frames to and from their JSON form. */
+/** Frames to and from their JSON form. Only types come from the schemas: a client, which trusts its server, carries none. */
+
+import { changeToPatch, type PatchOperation, patchToChange } from '../core/change.ts';
 import { hlcToString, parseHlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { DeviceId, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import { changeToPatch, type PatchOperation, patchToChange } from '../core/patch.ts';
 import type { RegisterName } from '../core/register.ts';
-import type { ClientFrame, PushedOp, ServerFrame } from './frames.ts';
-import {
-  clientFrameSchema,
-  type JsonClientFrame,
-  type JsonEvent,
-  type JsonPushedOp,
-  type JsonServerFrame,
-} from './json-frames.ts';
+import type { ClientFrame, Hello, PushedOp, ServerFrame } from './frames.ts';
+import type { JsonClientFrame, JsonEvent, JsonHello, JsonPushedOp, JsonServerFrame } from './json-frames.ts';
 import { MalformedValue } from './packed-values.ts';
 
-/** @throws MalformedValue */
-export function parseClientFrame(text: string): ClientFrame {
-  const parsed = clientFrameSchema.safeParse(parseJson(text));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new MalformedValue(issue?.path.join('.') ?? '', issue?.message ?? 'is no frame');
-  }
-  const frame = parsed.data;
-  switch (frame.type) {
-    case 'HELLO': {
-      const { token, epoch, ...hello } = frame;
-      return { ...hello, epoch: epoch ?? null, ...(token === undefined ? {} : { token }) };
-    }
-    case 'PUSH':
-      return { ...frame, ops: frame.ops.map((op, index) => opFromJson(op, `ops.${index}`)) };
-    case 'PONG':
-      return { type: 'PONG' };
-    default:
-      return frame;
-  }
+/** What HELLO says, in a frame or in the body of its HTTP twin. */
+export function helloFromJson({ epoch, resume, ...hello }: JsonHello): Hello {
+  return { ...hello, type: 'HELLO', epoch: epoch ?? null, ...(resume ? { resume } : {}) };
 }
 
 /** @throws MalformedValue */
@@ -86,7 +64,7 @@ export function parseServerFrame(text: string): ServerFrame {
 }
 
 export function eventToJson(event: LogEvent): JsonEvent {
-  const { seq, device, counter, hlc, at, memoryId, kind, outcome, code, lost, conflicts, change } = event;
+  const { seq, device, counter, hlc, at, memoryId, kind, outcome, code, lost, conflicts, change, collected } = event;
   return {
     seq,
     device,
@@ -100,10 +78,11 @@ export function eventToJson(event: LogEvent): JsonEvent {
     ...(lost.length === 0 ? {} : { lost: [...lost] }),
     ...(conflicts.length === 0 ? {} : { conflicts: conflicts.map((conflict) => ({ ...conflict })) }),
     ...(change === null ? {} : { patch: changeToPatch(change) }),
+    ...(collected === undefined ? {} : { floor: collected.floor, collected: [...collected.ids] }),
   };
 }
 
-function eventFromJson({ patch, ...event }: JsonEvent): LogEvent {
+function eventFromJson({ patch, floor, collected, ...event }: JsonEvent): LogEvent {
   const hlc = parseHlc(event.hlc);
   const change = patch === undefined ? null : patchToChange(patch as readonly PatchOperation[]);
   if (!hlc.ok || change?.ok === false) throw new MalformedValue(`events.${event.seq}`, 'is no event');
@@ -116,7 +95,8 @@ function eventFromJson({ patch, ...event }: JsonEvent): LogEvent {
     lost: (event.lost ?? []) as RegisterName[],
     conflicts: (event.conflicts ?? []) as LogEvent['conflicts'],
     change: change === null ? null : change.value,
-  } as LogEvent;
+    ...(collected === undefined ? {} : { collected: { floor: floor ?? 0, ids: collected } }),
+  } as unknown as LogEvent;
 }
 
 type JsonSnapshotMemory = Extract<JsonServerFrame, { type: 'SNAPSHOT' }>['memories'][number];
@@ -132,7 +112,8 @@ function memoryFromJson({ id, seq, fields }: JsonSnapshotMemory): Memory {
   return { ...fields, id: id as MemoryId, seq, erased: fields.erased ?? false, ...times };
 }
 
-function parseJson(text: string): unknown {
+/** @throws MalformedValue */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

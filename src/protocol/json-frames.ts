@@ -3,9 +3,10 @@
  * the protocol fingerprint come from them. Keep refinements off these: a fingerprint cannot see them.
  */
 import { z } from 'zod';
+import { maxPatchOperations } from '../core/change.ts';
 import { type ConflictId, type DeviceId, type Epoch, idSchema, type MemoryId } from '../core/ids.ts';
-import { memoryScopes, memoryTypes, sourceSchema } from '../core/memory.ts';
-import { maxPatchOperations } from '../core/patch.ts';
+import { memoryScopes, memoryTypes } from '../core/memory.ts';
+import { sourceSchema } from '../core/memory-schemas.ts';
 import { wireLimits } from './limits.ts';
 
 const count = z.int().min(0);
@@ -31,17 +32,19 @@ export const pushBody = {
   ops: z.array(pushedOpSchema).max(wireLimits.maxOps),
 };
 
-const hello = z.object({
-  type: z.literal('HELLO'),
+/** HELLO over HTTP, where the token is in the header. */
+export const helloBody = {
   protocol: count,
   flags: count.default(0),
   device: idSchema<DeviceId>(),
-  epoch: idSchema<Epoch>().nullish(),
+  epoch: z.nullish(idSchema<Epoch>()),
   cursor: count,
   lastCounter: count,
-  token: z.string().optional(),
   now: count,
-});
+  resume: z.object({ at: count, after: idSchema<MemoryId>() }).nullish(),
+};
+
+const hello = z.object({ type: z.literal('HELLO'), ...helloBody, token: z.string().optional() });
 
 const ping = z.object({ type: z.literal('PING') });
 const pong = z.object({ type: z.literal('PONG'), now: count.optional() });
@@ -69,12 +72,14 @@ export const eventSchema = z.object({
   hlc,
   at: time,
   memoryId: z.guid(),
-  kind: z.enum(['create', 'update', 'delete', 'restore', 'erase', 'reject']),
+  kind: z.enum(['create', 'update', 'delete', 'restore', 'erase', 'reject', 'collect']),
   outcome: z.enum(['applied', 'superseded', 'rejected']),
   code: z.string().optional(),
   lost: z.array(z.string()).optional(),
   conflicts: z.array(conflictRefSchema).optional(),
   patch: z.array(patchOperationSchema).optional(),
+  floor: count.optional(),
+  collected: z.array(z.guid()).optional(),
 });
 
 const snapshotMemorySchema = z.object({
@@ -85,7 +90,7 @@ const snapshotMemorySchema = z.object({
     type: z.enum(memoryTypes),
     scope: z.enum(memoryScopes),
     confidence: z.number().nullable(),
-    source: sourceSchema.nullable(),
+    source: z.nullable(sourceSchema),
     tags: z.array(z.string()),
     deleted: z.boolean(),
     erased: z.boolean().optional(),
@@ -94,18 +99,36 @@ const snapshotMemorySchema = z.object({
   }),
 });
 
+export const welcomeSchema = z.object({
+  type: z.literal('WELCOME'),
+  protocol: count,
+  epoch: z.guid(),
+  head: count,
+  floor: count,
+  lastCounter: count,
+  now: count,
+  tokenExpiresAt: time,
+  limits: z.object({ maxFrameBytes: count, maxOps: count, maxInFlight: count }),
+});
+
+export const snapshotSchema = z.object({
+  type: z.literal('SNAPSHOT'),
+  at: count,
+  next: z.guid().nullable(),
+  memories: z.array(snapshotMemorySchema),
+});
+
+export const resetSchema = z.object({
+  type: z.literal('RESET'),
+  code: z.enum(['cursor_expired', 'cursor_ahead', 'epoch_mismatch', 'device_forked']),
+  epoch: z.guid(),
+  floor: count,
+  head: count,
+  shared: count.nullable(),
+});
+
 export const serverFrameSchema = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('WELCOME'),
-    protocol: count,
-    epoch: z.guid(),
-    head: count,
-    floor: count,
-    lastCounter: count,
-    now: count,
-    tokenExpiresAt: time,
-    limits: z.object({ maxFrameBytes: count, maxOps: count, maxInFlight: count }),
-  }),
+  welcomeSchema,
   z.object({
     type: z.literal('DELTA'),
     from: count,
@@ -115,14 +138,8 @@ export const serverFrameSchema = z.discriminatedUnion('type', [
     hash: z.string().optional(),
     events: z.array(eventSchema),
   }),
-  z.object({ type: z.literal('SNAPSHOT'), at: count, next: z.guid().nullable(), memories: z.array(snapshotMemorySchema) }),
-  z.object({
-    type: z.literal('RESET'),
-    code: z.enum(['cursor_expired', 'cursor_ahead', 'epoch_mismatch', 'device_forked']),
-    epoch: z.guid(),
-    floor: count,
-    head: count,
-  }),
+  snapshotSchema,
+  resetSchema,
   z.object({ type: z.literal('ERROR'), code: z.string(), detail: z.string(), expected: count.optional() }),
   ping,
   pong,
@@ -132,3 +149,4 @@ export type JsonEvent = z.infer<typeof eventSchema>;
 export type JsonServerFrame = z.infer<typeof serverFrameSchema>;
 export type JsonClientFrame = z.input<typeof clientFrameSchema>;
 export type JsonPushedOp = z.infer<typeof pushedOpSchema>;
+export type JsonHello = z.output<z.ZodObject<typeof helloBody>>;

@@ -14,6 +14,14 @@ export const wireLimits = {
   deltaEvents: 2_000,
   /** Memories in one SNAPSHOT. */
   snapshotMemories: 500,
+  /** Bytes of content that a SNAPSHOT aims at. One memory alone may be larger. */
+  snapshotBytes: 256 * 1_024,
+  /** Ids in one event of kind `collect`. */
+  collectIds: 1_000,
+  /** Without a frame from the device for so long the server sends PING, ms. */
+  pingAfterMs: 25_000,
+  /** Without a frame from the device for so long the server closes the socket, ms. */
+  silenceMs: 60_000,
   /** A frame above this is deflated for a client that takes it, bytes. */
   deflateAboveBytes: 1_024,
 } as const;

@@ -2,8 +2,9 @@
  * A patch in binary form: a flat list of (register, value) pairs. A register is its code, a tag its text; 6 is createdAt
  * in Unix ms. Type and scope are the index of their value.
  */
+
+import { type Change, maxPatchOperations } from '../core/change.ts';
 import { memoryScopes, memoryTypes } from '../core/memory.ts';
-import { type Change, maxPatchOperations } from '../core/patch.ts';
 import { fieldRegisters, type RegisterName, type RegisterValue, tagOf, tagRegister, type Write } from '../core/register.ts';
 import { pack } from './message-pack.ts';
 import { asArray, asInteger, MalformedValue } from './packed-values.ts';

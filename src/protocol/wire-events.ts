@@ -6,9 +6,9 @@
  *   [code, device, counter, at, hlc.ms − at, hlc.count, memoryId, extras?, patch]
  *
  * code = kind | outcome << 4. device is the ordinal. extras = [lost, conflicts, rejection code] stands only where there is
- * something in it. patch is `packChange`'s.
+ * something in it. patch is `packChange`'s, and for kind `collect` [floor, [memory id …]].
  */
-import { type ConflictRef, eventKinds, type LogEvent, outcomes, rejectionCodes } from '../core/event.ts';
+import { type Collected, type ConflictRef, eventKinds, type LogEvent, outcomes, rejectionCodes } from '../core/event.ts';
 import { type DeviceId, idFromBytes, idToBytes } from '../core/ids.ts';
 import type { RejectionCode } from '../core/merge.ts';
 import type { RegisterName } from '../core/register.ts';
@@ -46,7 +46,7 @@ export function packEvent(event: Omit<LogEvent, 'seq' | 'device'>, device: numbe
   const prefix = pack(items);
   const hasExtras = event.lost.length > 0 || event.conflicts.length > 0 || event.code !== undefined;
   prefix[0] = hasExtras ? withExtras : withoutExtras;
-  const patch = event.change === null ? Uint8Array.of(nil) : packChange(event.change);
+  const patch = packPatch(event);
   return { prefix, payload: hasExtras ? concatBytes([pack(packExtras(event)), patch]) : patch };
 }
 
@@ -61,6 +61,8 @@ export function eventFromPacked(item: unknown, seq: number, deviceByOrdinal: Rea
   const code = asInteger(items[0], 'event.code');
   const at = asInteger(items[3], 'event.at');
   const extras = items.length === 9 && items[7] !== null ? unpackExtras(items[7]) : noExtras;
+  const kind = eventKinds[code & 0x0f] ?? 'update';
+  const patch = items.at(-1) ?? null;
   return {
     seq,
     device: deviceByOrdinal.get(asInteger(items[1], 'event.device')) ?? unknownDevice(items[1]),
@@ -68,10 +70,11 @@ export function eventFromPacked(item: unknown, seq: number, deviceByOrdinal: Rea
     hlc: { ms: at + asInteger(items[4], 'event.hlc'), count: asInteger(items[5], 'event.hlc') },
     at,
     memoryId: idFromBytes(asBytes(items[6], 'event.memoryId', 16)),
-    kind: eventKinds[code & 0x0f] ?? 'update',
+    kind,
     outcome: outcomes[code >> 4] ?? 'applied',
     ...extras,
-    change: items.at(-1) === null ? null : changeFromPacked(items.at(-1), 'event.patch'),
+    change: patch === null || kind === 'collect' ? null : changeFromPacked(patch, 'event.patch'),
+    ...(patch !== null && kind === 'collect' ? { collected: unpackCollected(patch) } : {}),
   };
 }
 
@@ -82,6 +85,19 @@ interface Extras {
 }
 
 const noExtras: Extras = { lost: [], conflicts: [] };
+
+function packPatch({ change, collected }: Omit<LogEvent, 'seq' | 'device'>): Uint8Array {
+  if (collected !== undefined) return pack([collected.floor, collected.ids.map(idToBytes)]);
+  return change === null ? Uint8Array.of(nil) : packChange(change);
+}
+
+function unpackCollected(item: unknown): Collected {
+  const [floor, ids] = asArray(item, 'event.collected', 2, 2);
+  return {
+    floor: asInteger(floor, 'event.floor', 0),
+    ids: asArray(ids, 'event.collected').map((id) => idFromBytes(asBytes(id, 'event.collected', 16))),
+  };
+}
 
 function packExtras(event: Omit<LogEvent, 'seq' | 'device'>): unknown[] {
   return [

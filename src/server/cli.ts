@@ -1,10 +1,16 @@
 #!/usr/bin/env node
 /** `aibrain`: the server, and what proves and repairs its store. */
-import type { UserId } from '../core/ids.ts';
+import { v4 } from 'uuid';
+import type { Epoch, UserId } from '../core/ids.ts';
+import { createAppend } from './command/append.ts';
+import { createCollector } from './command/collector.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
-import { openDatabase } from './deps.ts';
-import type { Database } from './infra/database.ts';
+import { collectorOptions, openDatabase } from './deps.ts';
+import { createHub } from './fanout/hub.ts';
+import { type Database, DatabaseUnavailable } from './infra/database.ts';
 import { migrate } from './infra/migrate.ts';
+import { beginEpoch } from './log/begin-epoch.ts';
+import { readUserIds } from './log/read-user-ids.ts';
 import { verifyLog } from './log/verify.ts';
 import { migrationsFolder } from './package.ts';
 import { rebuildProjections } from './project/rebuild.ts';
@@ -14,9 +20,12 @@ const usage = `aibrain: the memory server
   aibrain [start]          run the server
   aibrain verify           recompute every user's chain of hashes
   aibrain rebuild          make the projections again from the log and compare; --swap puts them in place
+  aibrain collect          let go of deleted memories that no device can miss any more (TOMBSTONE_DAYS)
+  aibrain new-epoch        after restoring a backup, before the servers start: devices compare and bring back what is lost
   aibrain config           print the settings: environment variable, value, default, meaning
 
-The embedded database belongs to one process: stop the server before verify and rebuild, or use DATABASE_URL.`;
+The embedded database belongs to one process: stop the server before any other command
+but config, or use DATABASE_URL.`;
 
 process.exitCode = await run(process.argv.slice(2));
 
@@ -29,6 +38,10 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
       return withDatabase(verifyAll);
     case 'rebuild':
       return withDatabase((db) => rebuildAll(db, options.includes('--swap')));
+    case 'collect':
+      return withDatabase(collectAll);
+    case 'new-epoch':
+      return withDatabase(beginEpochs);
     case 'config':
       return printConfig();
     default:
@@ -37,13 +50,13 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
   }
 }
 
-async function withDatabase(work: (db: Database) => Promise<number>): Promise<number> {
+async function withDatabase(work: (db: Database, config: Config) => Promise<number>): Promise<number> {
   const config = loadConfig();
   if (!config.ok) return complain(config.error.join('\n'));
   try {
     const db = await openMigrated(config.value);
     try {
-      return await work(db);
+      return await work(db, config.value);
     } finally {
       await db.close();
     }
@@ -92,6 +105,41 @@ async function rebuildAll(db: Database, swap: boolean): Promise<number> {
     swap ? `${report.swapped} users were swapped; restart the servers` : 'run again with --swap to put the rebuilt rows in place',
   );
   return swap && report.swapped === report.differing ? 0 : 1;
+}
+
+async function collectAll(db: Database, config: Config): Promise<number> {
+  const append = createAppend({ db, hub: createHub(), now: Date.now });
+  let failed = 0;
+  const onError = (): void => undefined;
+  const collector = createCollector({ db, append, now: Date.now, onError }, collectorOptions(config));
+  const done = { users: 0, memories: 0, events: 0 };
+  for await (const userId of readUserIds(db)) {
+    try {
+      const { memories, events } = await collector.collect(userId);
+      done.memories += memories;
+      done.events += events;
+    } catch (error) {
+      if (error instanceof DatabaseUnavailable) throw error;
+      failed++;
+      say(`user ${userId}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    progress(`${++done.users} users, ${done.memories} memories collected`);
+  }
+  say(
+    `${done.users} users: ${done.memories} memories collected in ${done.events} events${failed > 0 ? `; ${failed} failed` : ''}`,
+  );
+  return failed === 0 ? 0 : 1;
+}
+
+async function beginEpochs(db: Database): Promise<number> {
+  const at = new Date();
+  let users = 0;
+  for await (const userId of readUserIds(db)) {
+    await beginEpoch(db, userId, v4() as Epoch, at);
+    progress(`${++users} users`);
+  }
+  say(`${users} users: every log has a new epoch from its present head on`);
+  return 0;
 }
 
 function printConfig(): number {

@@ -47,6 +47,27 @@ const settings = {
     'Largest request body where a route has no limit of its own.',
   ),
   headPollMs: row('HEAD_POLL_MS', integer(50, 3_600_000), '2000', 'ms', 'How often writes of other processes are looked for.'),
+  tombstoneDays: row(
+    'TOMBSTONE_DAYS',
+    integer(1, 36_500),
+    '30',
+    'days',
+    'How long a deleted memory is kept at least before it is collected.',
+  ),
+  deviceExpiryDays: row(
+    'DEVICE_EXPIRY_DAYS',
+    integer(1, 36_500),
+    '90',
+    'days',
+    'How long a device that is not seen holds back the collection of what it has not confirmed.',
+  ),
+  sessionPollMs: row(
+    'SESSION_POLL_MS',
+    integer(50, 60_000),
+    '1000',
+    'ms',
+    'How often it is looked for open sockets whose session or device was ended by another process.',
+  ),
   drainSeconds: row(
     'DRAIN_SECONDS',
     integer(0, 3_600),

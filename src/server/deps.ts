@@ -5,10 +5,12 @@ import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { keepJwtSecret } from './access/jwt-secret.ts';
 import { createAppend } from './command/append.ts';
+import { type Collector, createCollector } from './command/collector.ts';
 import type { GroupCommit } from './command/group-commit.ts';
 import { createMemoryCommands, type MemoryCommands } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
+import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
 import type { Database } from './infra/database.ts';
@@ -32,6 +34,8 @@ export interface Deps {
   readonly push: PushOps;
   readonly accesses: AccessCounts;
   readonly access: Access;
+  readonly collector: Collector;
+  readonly metrics: SyncMetrics;
   /** What keeps requests from being served; empty when nothing does. */
   readonly missing: () => Promise<readonly MissingPart[]>;
   /** Waits for the writes under way, then lets go of the database. */
@@ -66,6 +70,17 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
     );
     const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
+    const metrics = createSyncMetrics();
+    const collector = createCollector(
+      {
+        db,
+        append,
+        now,
+        onCollected: metrics.collected,
+        onError: (error) => log.warn({ err: error }, 'tombstones not collected'),
+      },
+      collectorOptions(config),
+    );
     const stopPoll = startHeadPoll(
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
@@ -82,9 +97,12 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       push: createPushOps({ db, append }),
       accesses,
       access,
+      collector,
+      metrics,
       missing: () => missingParts(db, schemaVersion),
       async close() {
         stopPoll();
+        await collector.stop();
         await append.idle();
         await accesses.stop();
         if (options.db === undefined) await db.close();
@@ -95,6 +113,11 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     throw error;
   }
 }
+
+export const collectorOptions = (config: Config) => ({
+  tombstoneMs: config.tombstoneDays * 86_400_000,
+  deviceExpiryMs: config.deviceExpiryDays * 86_400_000,
+});
 
 export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken']): Promise<Database> {
   if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });

@@ -1,12 +1,16 @@
 /**
- * A device's side of one connection: frames in, frames out, around a Replica. It has no socket and no timer; whoever owns it
- * carries the frames, connects again when a connection ends, and makes a new session for each.
+ * A device's side of one connection, as pure bookkeeping: a frame in, a step for the replica out; the step's result in, frames
+ * to send out. It has no socket, no timer and no store: whoever owns it carries out the steps in order, waits for the store
+ * where there is one, connects again when a connection ends, and makes a new session for each.
  */
-import { type ErrorCode, errorTable } from '../core/errors.ts';
+
 import type { DeviceId } from '../core/ids.ts';
+import { isRetryable } from '../core/retryable.ts';
 import {
   type ClientFrame,
+  type Delta,
   type ErrorFrame,
+  type Hello,
   helloFlags,
   type PushedOp,
   type Reset,
@@ -14,21 +18,32 @@ import {
   type Welcome,
 } from '../protocol/frames.ts';
 import { protocolVersion } from '../protocol/version.ts';
-import type { Applied, OutboxOp, Replica } from './replica.ts';
+import type { Replica } from './replica.ts';
+import type { OutboxOp, ReplicaMeta, Resync } from './replica-change.ts';
+import type { ReplicaStep, StepResult } from './replica-step.ts';
 
 export interface DeviceSessionOptions {
   /** Left out when the token went with the upgrade request. */
   readonly token?: string;
   readonly deflate?: boolean;
-  /** Makes the id that a forked device goes on with (SYN-2). */
+  /** Makes the id that a forked device goes on with (SYN-2, SYN-13). */
   readonly newDeviceId: () => DeviceId;
 }
 
+/** What a session looks at: the replica as it is after the last step. */
+export interface SessionReplica {
+  readonly meta: ReplicaMeta;
+  readonly outbox: readonly OutboxOp[];
+}
+
+/** Steps are carried out first and in order, each result is told by `done`; then the frames are sent. */
 export interface Reaction {
+  readonly steps: readonly ReplicaStep[];
   readonly send: readonly ClientFrame[];
-  readonly applied?: Applied;
   readonly error?: ErrorFrame;
   readonly reset?: Reset;
+  /** This connection is of no more use: connect again. */
+  readonly reconnect?: 'forked' | 'diverged' | 'forgotten';
 }
 
 /** PUSH frames on their way at once: enough to keep the server's lane full. */
@@ -36,8 +51,10 @@ const maxOutstanding = 8;
 /** Bytes of a PUSH that are aimed at, as estimated from the text in it. */
 const pushBytes = 256 * 1_024;
 
+const nothing: Reaction = { steps: [], send: [] };
+
 export class DeviceSession {
-  readonly #replica: Replica;
+  readonly #replica: SessionReplica;
   readonly #options: DeviceSessionOptions;
   #welcome: Welcome | null = null;
   #head = 0;
@@ -46,51 +63,83 @@ export class DeviceSession {
   #acked = 0;
   /** Last counters of the PUSH frames that are not acknowledged. */
   #outstanding: number[] = [];
+  /** Ops whose ack came without their event were pushed once more, up to this counter. */
+  #pushedAgain = 0;
 
-  constructor(replica: Replica, options: DeviceSessionOptions) {
+  constructor(replica: SessionReplica, options: DeviceSessionOptions) {
     this.#replica = replica;
     this.#options = options;
   }
 
+  /** WELCOME came, and the replica joined the epoch that it told. */
+  get isWelcomed(): boolean {
+    return this.#welcome !== null;
+  }
+
+  /** The newest seq that the server is known to have. */
+  get head(): number {
+    return this.#head;
+  }
+
+  get welcome(): Welcome | null {
+    return this.#welcome;
+  }
+
   /** Whether the replica holds everything the server is known to have, and the server everything of the replica. */
   get isCaughtUp(): boolean {
-    return this.#welcome !== null && this.#replica.cursor >= this.#head && this.#replica.outbox.length === 0;
+    const { meta, outbox } = this.#replica;
+    return this.#welcome !== null && meta.resync === null && meta.cursor >= this.#head && outbox.length === 0;
   }
 
-  /** The server's clock minus the device's at WELCOME, ms (MRG-6). */
-  clockOffsetMs(nowMs: number): number | null {
-    return this.#welcome === null ? null : this.#welcome.now - nowMs;
-  }
-
-  hello(nowMs: number): ClientFrame {
-    const { device, epoch, cursor, lastCounter } = this.#replica;
+  hello(nowMs: number): Hello {
+    const { device, epoch, cursor, lastCounter, resync, snapshot } = this.#replica.meta;
     const { token, deflate } = this.#options;
-    const flags = deflate === true ? helloFlags.deflate : 0;
-    const hello = { type: 'HELLO', protocol: protocolVersion, flags, device, epoch, cursor, lastCounter, now: nowMs } as const;
-    return token === undefined ? hello : { ...hello, token };
+    const flags =
+      (deflate === true ? helloFlags.deflate : 0) |
+      (resync === null ? 0 : helloFlags.snapshot) |
+      (resync?.reason === 'repair' ? helloFlags.repair : 0);
+    const resume = snapshot?.after == null ? {} : { resume: { at: snapshot.at, after: snapshot.after } };
+    const where = { device, epoch, cursor, lastCounter, now: nowMs };
+    return { type: 'HELLO', protocol: protocolVersion, flags, ...where, ...resume, ...(token === undefined ? {} : { token }) };
   }
 
-  receive(frame: ServerFrame, nowMs: number): Reaction {
+  receive(frame: ServerFrame): Reaction {
     switch (frame.type) {
       case 'WELCOME':
         return this.#onWelcome(frame);
-      case 'DELTA': {
-        const applied = this.#replica.apply(frame, nowMs);
-        this.#head = Math.max(this.#head, frame.head);
-        this.#onAcked(frame.acked ?? 0);
-        return { applied, send: [{ type: 'GOT', to: this.#replica.cursor }, ...this.flush()] };
-      }
+      case 'DELTA':
+        return { ...nothing, steps: [{ kind: 'delta', delta: frame }] };
       case 'SNAPSHOT':
-        this.#replica.applySnapshot(frame);
-        return { send: frame.next === null ? [{ type: 'GOT', to: this.#replica.cursor }] : [] };
+        return { ...nothing, steps: [{ kind: 'snapshot', page: frame, serverCounter: this.#welcome?.lastCounter ?? 0 }] };
       case 'RESET':
-        return this.#onReset(frame, nowMs);
+        return this.#onReset(frame);
       case 'ERROR':
         return this.#onError(frame);
       case 'PING':
-        return { send: [{ type: 'PONG' }] };
+        return { ...nothing, send: [{ type: 'PONG' }] };
       case 'PONG':
-        return { send: [] };
+        return nothing;
+    }
+  }
+
+  /** What follows on a step of this session that was carried out. */
+  done(step: ReplicaStep, result: StepResult, nowMs: number): Reaction {
+    switch (step.kind) {
+      case 'join':
+        if (result.forgotten) return { ...restartWith({ reason: 'lineage', shared: null }), reconnect: 'forgotten' };
+        return this.#isReleaseDue() ? { ...nothing, steps: [{ kind: 'release' }] } : { ...nothing, send: this.flush() };
+      case 'delta':
+        return this.#onApplied(step.delta, result);
+      case 'snapshot':
+        return step.page.next === null ? this.#goOn() : nothing;
+      case 'release':
+        return { ...nothing, send: this.flush() };
+      case 'restart':
+      case 'fork':
+        // After a RESET HELLO is said again on the same socket; where the device itself gives up, on another one.
+        return this.#welcome === null ? { ...nothing, send: [this.hello(nowMs)] } : nothing;
+      default:
+        return nothing;
     }
   }
 
@@ -99,77 +148,134 @@ export class DeviceSession {
    * that says the server could not take them now: its `error` has an entry with `retry` in core/errors.
    */
   flush(): ClientFrame[] {
-    if (this.#welcome === null) return [];
+    const { meta, outbox } = this.#replica;
+    // While old rows are being swept, ops may still be put before those that wait.
+    if (this.#welcome === null || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
     const frames: ClientFrame[] = [];
-    let waiting = this.#replica.outbox.filter((op) => op.counter > this.#pushed);
-    while (waiting.length > 0 && this.#outstanding.length < maxOutstanding) {
-      const ops = takeFrame(waiting, this.#welcome.limits.maxOps);
+    let next = Math.max(0, this.#pushed + 1 - (outbox[0]?.counter ?? 0));
+    while (next < outbox.length && this.#outstanding.length < maxOutstanding) {
+      const ops = takeFrame(outbox, next, this.#welcome.limits.maxOps);
       const [first] = ops;
       if (first === undefined) break;
-      frames.push({
-        type: 'PUSH',
-        firstCounter: first.counter,
-        base: first.base,
-        ops: ops.map((op) => toPushedOp(op, first.base)),
-      });
+      const pushed = ops.map((op) => toPushedOp(op, first.base));
+      frames.push({ type: 'PUSH', firstCounter: first.counter, base: first.base, ops: pushed });
       this.#pushed = first.counter + ops.length - 1;
       this.#outstanding.push(this.#pushed);
-      waiting = waiting.slice(ops.length);
+      next += ops.length;
     }
     return frames;
   }
 
   #onWelcome(welcome: Welcome): Reaction {
-    this.#replica.join(welcome.epoch);
-    // A server that was restored to an earlier state has forgotten counters: the waiting ops follow on what it knows.
-    const first = this.#replica.outbox[0]?.counter ?? this.#replica.lastCounter + 1;
-    if (first > welcome.lastCounter + 1) this.#replica.renumber(welcome.lastCounter);
     this.#welcome = welcome;
     this.#head = welcome.head;
     this.#pushed = welcome.lastCounter;
     this.#acked = welcome.lastCounter;
-    return { send: this.flush() };
+    return { ...nothing, steps: [{ kind: 'join', epoch: welcome.epoch, serverCounter: welcome.lastCounter }] };
   }
 
-  #onAcked(acked: number): void {
-    this.#acked = Math.max(this.#acked, acked);
+  #onApplied(delta: Delta, result: StepResult): Reaction {
+    this.#head = Math.max(this.#head, delta.head);
+    this.#acked = Math.max(this.#acked, delta.acked ?? 0);
     this.#outstanding = this.#outstanding.filter((last) => last > this.#acked);
+    if (result.forked) return { steps: [{ kind: 'fork', device: this.#options.newDeviceId() }], send: [], reconnect: 'forked' };
+    if (result.diverged) return { ...restartWith({ reason: 'repair', shared: null }), reconnect: 'diverged' };
+    return this.#goOn();
   }
 
-  /** The outbox survives every reset; the device says HELLO again on the same socket. */
-  #onReset(reset: Reset, nowMs: number): Reaction {
-    if (reset.code === 'device_forked') this.#replica.fork(this.#options.newDeviceId());
-    else this.#replica.restart();
+  /** The replica has come further. */
+  #goOn(): Reaction {
+    if (this.#isReleaseDue()) return { steps: [{ kind: 'release' }], send: [this.#got()] };
+    if (this.#replica.meta.cursor >= this.#head) this.#pushUnseenAgain();
+    return { ...nothing, send: [this.#got(), ...this.flush()] };
+  }
+
+  /** The log was seen up to the head: what still waits of an earlier id is not in it. */
+  #isReleaseDue(): boolean {
+    const { meta, outbox } = this.#replica;
+    return meta.resync === null && meta.cursor >= this.#head && outbox.some(({ origin }) => origin !== undefined);
+  }
+
+  /**
+   * SYN-13: an op that is acknowledged, but whose event was not seen: it came before a snapshot. Pushed again, it is answered
+   * with the log from before it.
+   */
+  #pushUnseenAgain(): void {
+    const first = this.#replica.outbox[0]?.counter;
+    if (first === undefined || first > this.#acked || first <= this.#pushedAgain) return;
+    this.#pushedAgain = this.#acked;
+    this.#pushAgainAfter(first - 1);
+  }
+
+  #onReset(reset: Reset): Reaction {
     this.#welcome = null;
     this.#outstanding = [];
-    return { reset, send: [this.hello(nowMs)] };
+    this.#pushedAgain = 0;
+    const step: ReplicaStep =
+      reset.code === 'device_forked'
+        ? { kind: 'fork', device: this.#options.newDeviceId() }
+        : { kind: 'restart', resync: resyncAfter(reset) };
+    return { steps: [step], send: [], reset };
   }
 
   #onError(error: ErrorFrame): Reaction {
     if (error.code === 'counter_gap' && error.expected !== undefined) {
       this.#pushAgainAfter(error.expected - 1);
-      return { error, send: this.flush() };
+      return { ...nothing, error, send: this.flush() };
     }
     // At once it would fail again: the owner waits and flushes.
     if (isRetryable(error.code)) this.#pushAgainAfter(this.#acked);
-    return { error, send: [] };
+    return { ...nothing, error };
   }
 
   #pushAgainAfter(counter: number): void {
     this.#pushed = counter;
     this.#outstanding = [];
   }
+
+  #got(): ClientFrame {
+    return { type: 'GOT', to: this.#replica.meta.cursor };
+  }
 }
 
-function isRetryable(code: string): boolean {
-  return Object.hasOwn(errorTable, code) && errorTable[code as ErrorCode].retry;
+/** Carries out everything a frame leads to on a replica without a store. */
+export function receiveFrame(session: DeviceSession, replica: Replica, frame: ServerFrame, nowMs: number): Received {
+  const received: Mutable<Received> = { send: [], results: [] };
+  const pending = [session.receive(frame)];
+  for (let reaction = pending.shift(); reaction !== undefined; reaction = pending.shift()) {
+    const { steps, send, error, reset, reconnect } = reaction;
+    received.send.push(...send);
+    if (error !== undefined) received.error = error;
+    if (reset !== undefined) received.reset = reset;
+    if (reconnect !== undefined) received.reconnect = reconnect;
+    for (const step of steps) {
+      const result = replica.perform(step, nowMs);
+      received.results.push(result);
+      pending.push(session.done(step, result, nowMs));
+    }
+  }
+  return received;
 }
 
-function takeFrame(ops: readonly OutboxOp[], maxOps: number): readonly OutboxOp[] {
+export interface Received extends Omit<Reaction, 'steps' | 'send'> {
+  readonly send: ClientFrame[];
+  readonly results: StepResult[];
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const restartWith = (resync: Resync): Reaction => ({ steps: [{ kind: 'restart', resync }], send: [] });
+
+function resyncAfter({ code, shared }: Reset): Resync {
+  if (code === 'cursor_expired') return { reason: 'expired', shared: null };
+  return { reason: 'lineage', shared: shared ?? null };
+}
+
+function takeFrame(outbox: readonly OutboxOp[], from: number, maxOps: number): readonly OutboxOp[] {
   let bytes = 0;
-  let count = 0;
-  while (count < Math.min(ops.length, maxOps) && (count === 0 || bytes < pushBytes)) bytes += estimateBytes(ops[count++]);
-  return ops.slice(0, count);
+  let end = from;
+  while (end < outbox.length && end - from < maxOps && (end === from || bytes < pushBytes)) bytes += estimateBytes(outbox[end++]);
+  return outbox.slice(from, end);
 }
 
 const estimateBytes = (op: OutboxOp | undefined): number =>

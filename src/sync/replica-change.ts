@@ -3,11 +3,12 @@
  * planned by sync/replica-plans as one `ReplicaChange`, which a store commits in one transaction: op, counter and outbox
  * together, the cursor only with the rows that it stands for.
  */
+
+import type { Change } from '../core/change.ts';
 import { type Hlc, zeroHlc } from '../core/clock.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
 import type { RejectionCode } from '../core/merge.ts';
-import type { Change } from '../core/patch.ts';
 import { emptyStateHash, type StateHash } from '../core/state-hash.ts';
 
 /** An op that waits until the device has seen the event that it became (SYN-13). */
@@ -18,7 +19,10 @@ export interface OutboxOp {
   readonly hlc: Hlc;
   readonly memoryId: MemoryId;
   readonly change: Change;
-  /** Its dot before the device took another id: if the log holds that event, the op is in it already. */
+  /**
+   * Its dot before the device took another id: if the log holds that event, the op is in it already. Such an op is not pushed
+   * until the log was seen up to the head, and loses its origin then.
+   */
   readonly origin?: { readonly device: DeviceId; readonly counter: number };
 }
 

@@ -1,66 +1,71 @@
 /**
- * A device's copy of a user's memories, without any I/O: the server's rows as of the cursor, and the ops that the server has
- * not acknowledged, shown on top of them (MRG-4). It holds an exact prefix of the log (SYN-4), so the causal base of an op
- * is simply the cursor.
+ * A device's copy of a user's memories in this process: the server's rows as of the cursor, and the ops that the server has
+ * not acknowledged, shown on top of them (MRG-4). It holds an exact prefix of the log (SYN-4), so the causal base of an op is
+ * simply the cursor. Alone it lives as long as the process; behind a store it mirrors what was committed there.
  */
-import { type Hlc, observe, tick, zeroHlc } from '../core/clock.ts';
-import type { LogEvent } from '../core/event.ts';
+
+import type { Change } from '../core/change.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Change } from '../core/patch.ts';
-import { tagOf, type Write } from '../core/register.ts';
-import { emptyStateHash, moveRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
+import { stateHashToString } from '../core/state-hash.ts';
 import type { Delta, Snapshot } from '../protocol/frames.ts';
+import { planStep } from './plan-step.ts';
+import {
+  newReplicaMeta,
+  type OutboxOp,
+  type RejectedOp,
+  type ReplicaChange,
+  type ReplicaContents,
+  type ReplicaMeta,
+} from './replica-change.ts';
+import { withChange } from './replica-rows.ts';
+import type { ReplicaStep, ReplicaView, StepResult } from './replica-step.ts';
 
-/** An op that waits for its acknowledgement. */
-export interface OutboxOp {
-  readonly counter: number;
-  readonly base: number;
-  readonly hlc: Hlc;
-  readonly memoryId: MemoryId;
-  readonly change: Change;
-}
+export class Replica implements ReplicaView {
+  #meta: ReplicaMeta;
+  #outbox: readonly OutboxOp[];
+  #rejected: readonly RejectedOp[];
+  readonly #rows: Map<MemoryId, Memory>;
+  #waitingById = new Map<MemoryId, OutboxOp[]>();
+  /** Ids of the rows, greatest first, as of the beginning of a snapshot: what comes later was put there by its pages. */
+  #sweepIds: readonly MemoryId[] | null = null;
 
-export interface Applied {
-  /** The events that were new to this replica. */
-  readonly events: readonly LogEvent[];
-  /** The own ops that they acknowledge. */
-  readonly acknowledged: readonly OutboxOp[];
-}
+  constructor(origin: DeviceId | ReplicaContents) {
+    const contents = typeof origin === 'string' ? emptyContents(origin) : origin;
+    this.#meta = contents.meta;
+    this.#outbox = contents.outbox;
+    this.#rejected = contents.rejected;
+    this.#rows = new Map(contents.rows.map((row) => [row.id, row]));
+    this.#indexOutbox();
+  }
 
-export class Replica {
-  #device: DeviceId;
-  #epoch: Epoch | null = null;
-  #cursor = 0;
-  #lastCounter = 0;
-  #clock: Hlc = zeroHlc;
-  #outbox: OutboxOp[] = [];
-  readonly #rows = new Map<MemoryId, Memory>();
-  #stateHash: StateHash = emptyStateHash;
-
-  constructor(device: DeviceId) {
-    this.#device = device;
+  get meta(): ReplicaMeta {
+    return this.#meta;
   }
 
   get device(): DeviceId {
-    return this.#device;
+    return this.#meta.device;
   }
 
   get epoch(): Epoch | null {
-    return this.#epoch;
+    return this.#meta.epoch;
   }
 
   get cursor(): number {
-    return this.#cursor;
+    return this.#meta.cursor;
   }
 
   /** The counter of the newest op of this device. */
   get lastCounter(): number {
-    return this.#lastCounter;
+    return this.#meta.lastCounter;
   }
 
   get outbox(): readonly OutboxOp[] {
     return this.#outbox;
+  }
+
+  get rejected(): readonly RejectedOp[] {
+    return this.#rejected;
   }
 
   /** The server's rows, deleted ones included. */
@@ -70,164 +75,128 @@ export class Replica {
 
   /** 16 hex digits over the rows; equal to the server's when the cursor is the head (SYN-6). */
   get stateHash(): string {
-    return stateHashToString(this.#stateHash);
+    return stateHashToString(this.#meta.stateHash);
   }
 
-  /** A local write: it shows at once, and waits in the outbox. @param nowMs the device's own clock, however wrong. */
-  write(memoryId: MemoryId, change: Change, nowMs: number): OutboxOp {
-    this.#clock = tick(this.#clock, nowMs);
-    const op = { counter: ++this.#lastCounter, base: this.#cursor, hlc: this.#clock, memoryId, change };
-    this.#outbox.push(op);
-    return op;
+  row(id: MemoryId): Memory | null {
+    return this.#rows.get(id) ?? null;
   }
 
   /** The memory as its user sees it: the server's row with the waiting ops on top. */
   view(id: MemoryId): Memory | null {
-    let memory = this.#rows.get(id) ?? null;
-    for (const op of this.#outbox) {
-      if (op.memoryId === id)
-        memory = withWrites(memory, { id, seq: memory?.seq ?? 0, change: op.change, lost: [], hlc: op.hlc, at: op.hlc.ms });
-    }
+    let memory = this.row(id);
+    for (const { change, hlc } of this.#waitingById.get(id) ?? [])
+      memory = withChange(memory, { id, seq: memory?.seq ?? 0, change, lost: [], hlc, at: hlc.ms });
     return memory;
   }
 
-  /**
-   * Applies what is new in a delta; what was applied before is skipped.
-   * @throws RangeError when the delta begins after the cursor: events in between are missing.
-   */
-  apply(delta: Delta, nowMs: number): Applied {
-    if (delta.from > this.#cursor) throw new RangeError(`the delta begins at ${delta.from}, the replica ends at ${this.#cursor}`);
-    const events = delta.events.filter((event) => event.seq > this.#cursor);
-    for (const event of events) {
-      this.#clock = observe(this.#clock, event.hlc, nowMs);
-      this.#applyEvent(event);
+  /** Every memory as its user sees it, erased ones left out. */
+  *views(): Generator<Memory> {
+    for (const [id, row] of this.#rows) {
+      const memory = this.#waitingById.has(id) ? this.view(id) : row;
+      if (memory !== null && !memory.erased) yield memory;
     }
-    this.#cursor = Math.max(this.#cursor, delta.to);
-    const acked = delta.acked ?? 0;
-    const acknowledged = this.#outbox.filter((op) => op.counter <= acked);
-    if (acknowledged.length > 0) this.#outbox = this.#outbox.filter((op) => op.counter > acked);
-    return { events, acknowledged };
-  }
-
-  /** A page of memories as they stand. With the last one the cursor moves to where the snapshot began. */
-  applySnapshot(snapshot: Snapshot): void {
-    for (const memory of snapshot.memories) {
-      if (memory.seq > (this.#rows.get(memory.id)?.seq ?? 0)) this.#setRow(memory);
+    for (const id of this.#waitingById.keys()) {
+      const memory = this.#rows.has(id) ? null : this.view(id);
+      if (memory !== null) yield memory;
     }
-    if (snapshot.next === null) this.#cursor = Math.max(this.#cursor, snapshot.at);
   }
 
-  /** The epoch that WELCOME told. */
-  join(epoch: Epoch): void {
-    this.#epoch = epoch;
+  isPending(id: MemoryId): boolean {
+    return this.#waitingById.has(id);
   }
 
-  /** Begins again from nothing, with the outbox kept (SYN-5): its ops have seen nothing of what the log now holds. */
-  restart(): void {
-    this.#epoch = null;
-    this.#cursor = 0;
-    this.#rows.clear();
-    this.#stateHash = emptyStateHash;
-    this.#outbox = this.#outbox.map((op) => ({ ...op, base: 0 }));
+  idsBetween(above: MemoryId | null, low: MemoryId | null): readonly MemoryId[] {
+    if (above === null || this.#sweepIds === null) this.#sweepIds = [...this.#rows.keys()].sort().reverse();
+    const ids = this.#sweepIds;
+    const start = above === null ? 0 : firstIndex(ids, (id) => id < above);
+    const end = low === null ? ids.length : firstIndex(ids, (id) => id < low);
+    return ids.slice(start, end);
   }
 
-  /** Goes on as another device, where two hold the same id (SYN-2). */
-  fork(device: DeviceId): void {
-    this.#device = device;
-    this.renumber(0);
+  /** Plans a step on what this process holds and takes it over at once: a replica without a store. */
+  perform(step: ReplicaStep, nowMs: number): StepResult {
+    const { change, result } = planStep(this, { meta: this.#meta, outbox: this.#outbox }, step, nowMs);
+    if (change !== null) this.take(change);
+    return result;
   }
 
-  /** Gives the waiting ops the counters after `lastCounter`. */
-  renumber(lastCounter: number): void {
-    this.#outbox = this.#outbox.map((op, index) => ({ ...op, counter: lastCounter + index + 1 }));
-    this.#lastCounter = lastCounter + this.#outbox.length;
+  /** A change that was committed. */
+  take(change: ReplicaChange): void {
+    this.#meta = change.meta;
+    for (const row of change.rows ?? []) this.#rows.set(row.id, row);
+    for (const id of change.removed ?? []) this.#rows.delete(id);
+    if (change.rejected !== undefined) this.#rejected = [...this.#rejected, ...change.rejected];
+    if (change.dismissed !== undefined) this.#rejected = this.#rejected.filter(({ seq }) => !change.dismissed?.includes(seq));
+    this.#takeOutbox(change);
+    if (change.meta.snapshot === null) this.#sweepIds = null;
   }
 
-  #applyEvent(event: LogEvent): void {
-    if (event.outcome === 'rejected') return;
-    const row = this.#rows.get(event.memoryId) ?? null;
-    if (row !== null && row.seq >= event.seq) return;
-    if (event.kind === 'erase') return this.#setRow(erased(event, row));
-    const change = event.change ?? this.#ownChange(event);
-    this.#setRow(change === null ? erased(event, row) : withWrites(row, { ...event, id: event.memoryId, change }));
+  /** A local write: it shows at once, and waits in the outbox. @param nowMs the device's own clock, however wrong. */
+  write(memoryId: MemoryId, change: Change, nowMs: number): OutboxOp {
+    const [op] = this.perform({ kind: 'write', drafts: [{ memoryId, change }] }, nowMs).written;
+    if (op === undefined) throw new Error('a write makes an op');
+    return op;
   }
 
-  /** The server may leave out the patch of an op that this device wrote. */
-  #ownChange(event: LogEvent): Change | null {
-    if (event.device !== this.#device) return null;
-    return this.#outbox.find((op) => op.counter === event.counter)?.change ?? null;
+  /** @throws RangeError when the delta begins after the cursor: events in between are missing. */
+  apply(delta: Delta, nowMs: number): StepResult {
+    return this.perform({ kind: 'delta', delta }, nowMs);
   }
 
-  #setRow(memory: Memory): void {
-    this.#stateHash = moveRow(this.#stateHash, memory.id, this.#rows.get(memory.id)?.seq ?? 0, memory.seq);
-    this.#rows.set(memory.id, memory);
+  applySnapshot(page: Snapshot, serverCounter = 0): StepResult {
+    return this.perform({ kind: 'snapshot', page, serverCounter }, 0);
+  }
+
+  #takeOutbox({ outbox, added, settled }: ReplicaChange): void {
+    if (outbox !== undefined) {
+      this.#outbox = outbox;
+      this.#indexOutbox();
+      return;
+    }
+    if (settled !== undefined) {
+      const gone = new Set(settled);
+      const left = this.#outbox.filter((op) => !gone.has(op.counter));
+      for (const op of this.#outbox) if (gone.has(op.counter)) this.#unindex(op);
+      this.#outbox = left;
+    }
+    if (added !== undefined) {
+      this.#outbox = [...this.#outbox, ...added];
+      for (const op of added) this.#index(op);
+    }
+  }
+
+  #indexOutbox(): void {
+    this.#waitingById = new Map();
+    for (const op of this.#outbox) this.#index(op);
+  }
+
+  #index(op: OutboxOp): void {
+    const waiting = this.#waitingById.get(op.memoryId);
+    if (waiting === undefined) this.#waitingById.set(op.memoryId, [op]);
+    else waiting.push(op);
+  }
+
+  #unindex(op: OutboxOp): void {
+    const left = (this.#waitingById.get(op.memoryId) ?? []).filter(({ counter }) => counter !== op.counter);
+    if (left.length === 0) this.#waitingById.delete(op.memoryId);
+    else this.#waitingById.set(op.memoryId, left);
   }
 }
 
-interface Applicable {
-  readonly id: MemoryId;
-  readonly seq: number;
-  readonly change: Change;
-  readonly lost: LogEvent['lost'];
-  readonly hlc: Hlc;
-  readonly at: number;
+function emptyContents(device: DeviceId): ReplicaContents {
+  return { meta: newReplicaMeta(device), rows: [], outbox: [], rejected: [] };
 }
 
-function withWrites(row: Memory | null, event: Applicable): Memory {
-  const won = event.change.writes.filter((write) => !event.lost.includes(write.register));
-  const createdAt = row?.createdAt ?? Math.max(0, Math.min(event.change.createdAt ?? event.hlc.ms, event.at));
-  const updatedAt = won.length > 0 ? Math.max(row?.updatedAt ?? 0, event.hlc.ms) : (row?.updatedAt ?? event.hlc.ms);
-  const fields: Record<string, unknown> = { ...(row ?? emptyFields) };
-  for (const { register, value } of won) if (tagOf(register) === null) fields[register] = value;
-  return {
-    ...(fields as unknown as Memory),
-    id: event.id,
-    seq: event.seq,
-    createdAt,
-    updatedAt,
-    tags: withTags(row?.tags ?? [], won),
-  };
-}
-
-const emptyFields = {
-  content: '',
-  type: 'fact',
-  scope: 'user_global',
-  confidence: null,
-  source: null,
-  tags: [],
-  deleted: false,
-  erased: false,
-};
-
-function withTags(tags: readonly string[], writes: readonly Write[]): readonly string[] {
-  const present = new Set(tags);
-  for (const { register, value } of writes) {
-    const tag = tagOf(register);
-    if (tag === null) continue;
-    if (value === true) present.add(tag);
-    else present.delete(tag);
+/** Of a list that is first false and then true for `test`: where it turns. */
+function firstIndex<T>(items: readonly T[], test: (item: T) => boolean): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const item = items[middle];
+    if (item !== undefined && test(item)) high = middle;
+    else low = middle + 1;
   }
-  return [...present].sort();
-}
-
-function erased(event: LogEvent, row: Memory | null): Memory {
-  const { memoryId: id, seq, hlc, change } = event;
-  // The erasing event keeps the time of creation: once the others are blank, a device that is new finds it nowhere else.
-  const createdAt = change?.createdAt ?? row?.createdAt ?? hlc.ms;
-  const updatedAt = Math.max(row?.updatedAt ?? 0, hlc.ms);
-  return {
-    content: '',
-    type: 'fact',
-    scope: 'user_global',
-    confidence: null,
-    source: null,
-    tags: [],
-    deleted: true,
-    erased: true,
-    id,
-    seq,
-    createdAt,
-    updatedAt,
-  };
+  return low;
 }

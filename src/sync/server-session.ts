@@ -6,84 +6,22 @@
  */
 
 import type { ErrorCode } from '../core/errors.ts';
-import type { Epoch, MemoryId } from '../core/ids.ts';
+import type { Epoch } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Auth, ClientFrame, Delta, DeltaHeader, Hello, Push, ResetCode, ServerFrame } from '../protocol/frames.ts';
+import type { ClientFrame, Delta, Hello, ServerFrame } from '../protocol/frames.ts';
 import type { TellLimits } from '../protocol/limits.ts';
-import { protocolVersion } from '../protocol/version.ts';
-
-/** A contiguous piece of the log: events `from + 1` … `to`. */
-export interface Piece {
-  readonly from: number;
-  readonly to: number;
-  /** The newest seq when it was read or committed. */
-  readonly head: number;
-  /** State hash at `to`, when `to` is the head. */
-  readonly hash?: string;
-  /** The last counter of this socket's device in the piece, 0 when it has none here. */
-  readonly ownCounter: number;
-  /** Of the stored events, for the buffer's sake. */
-  readonly bytes: number;
-}
-
-/** What the log and the devices say of a HELLO. */
-export interface Opened {
-  readonly epoch: Epoch;
-  readonly head: number;
-  readonly floor: number;
-  readonly lastCounter: number;
-  readonly live: number;
-  readonly tokenExpiresAt: number;
-}
-
-export type PushAnswer =
-  /** `fresh`: events that the PUSH made. `replayedFrom`: the seq of its first op that the log held before. */
-  | {
-      readonly kind: 'pushed';
-      readonly acked: number;
-      readonly head: number;
-      readonly fresh: number;
-      readonly replayedFrom: number | null;
-    }
-  | { readonly kind: 'counter_gap'; readonly expected: number }
-  | { readonly kind: 'cursor_ahead'; readonly head: number }
-  | { readonly kind: 'failed'; readonly code: ErrorCode };
-
-export type Input<B extends Piece> =
-  | { readonly kind: 'frame'; readonly frame: ClientFrame; readonly now: number }
-  | { readonly kind: 'malformed'; readonly code: ErrorCode; readonly detail: string }
-  | { readonly kind: 'opened'; readonly opened: Opened; readonly now: number }
-  /** HELLO or AUTH was refused: the socket ends. */
-  | { readonly kind: 'refused'; readonly code: ErrorCode }
-  | { readonly kind: 'authenticated'; readonly tokenExpiresAt: number }
-  | { readonly kind: 'pushed'; readonly answer: PushAnswer }
-  | { readonly kind: 'loaded'; readonly piece: B }
-  | { readonly kind: 'loadedSnapshot'; readonly memories: readonly Memory[] }
-  | { readonly kind: 'loadFailed' }
-  | { readonly kind: 'committed'; readonly piece: B }
-  | { readonly kind: 'hint'; readonly head: number }
-  /** The socket holds more than its bound; then: it has gone down again. */
-  | { readonly kind: 'congested' }
-  | { readonly kind: 'drained' }
-  | { readonly kind: 'tick'; readonly now: number };
-
-export type Effect<B extends Piece> =
-  /** Authenticate the HELLO, find or register its device, read the head. → opened, refused */
-  | { readonly kind: 'open'; readonly hello: Hello }
-  | { readonly kind: 'authenticate'; readonly auth: Auth }
-  /** → pushed */
-  | { readonly kind: 'append'; readonly push: Push }
-  /** → loaded, loadFailed */
-  | { readonly kind: 'load'; readonly from: number }
-  | { readonly kind: 'loadSnapshot'; readonly after: MemoryId | null; readonly limit: number }
-  | { readonly kind: 'send'; readonly frame: Exclude<ServerFrame, Delta> }
-  | { readonly kind: 'sendDelta'; readonly header: DeltaHeader; readonly piece: B }
-  /** The device has everything up to here: kept as its sync lag. */
-  | { readonly kind: 'progress'; readonly cursor: number }
-  | { readonly kind: 'close'; readonly closeCode: number; readonly reason: string };
+import { answerHello, findSnapshot, type Opened, refuseHello, type SnapshotStart } from './answer-hello.ts';
+import type { Effect, Input, Piece, PushAnswer } from './session-io.ts';
 
 /** Close codes of the socket, from the range that RFC 6455 leaves to applications. */
-export const closeCodes = { unauthorized: 4401, revoked: 4403, helloTimeout: 4408, reset: 4409, tooManyErrors: 4400 } as const;
+export const closeCodes = {
+  tooManyErrors: 4400,
+  unauthorized: 4401,
+  revoked: 4403,
+  helloTimeout: 4408,
+  reset: 4409,
+  silent: 4410,
+} as const;
 
 export interface SessionLimits extends TellLimits {
   /** Bytes handed to the socket and not yet taken by the network, past which nothing more is sent. */
@@ -91,6 +29,10 @@ export interface SessionLimits extends TellLimits {
   readonly snapshotMemories: number;
   /** From the upgrade to HELLO, ms. */
   readonly helloTimeoutMs: number;
+  /** Without a frame from the device, after which it is asked for one by PING, ms. */
+  readonly pingAfterMs: number;
+  /** Without a frame from the device, after which the socket is closed, ms. */
+  readonly silenceMs: number;
   /** Malformed frames before the socket is closed. */
   readonly maxErrors: number;
 }
@@ -102,16 +44,28 @@ export interface SessionState {
   readonly floor: number;
   readonly tokenExpiresAt: number;
   readonly openedAt: number;
+  /** The newest time that an input told. */
+  readonly clock: number;
+  /** When the device was last heard, or the server last stopped keeping it waiting. */
+  readonly heardAt: number;
+  /** PING was sent since. */
+  readonly pinged: boolean;
+  /** PUSH frames that are not answered: meanwhile the socket may not be read. */
+  readonly appending: number;
   /** The newest seq known. */
   readonly head: number;
   /** Everything up to here was sent. */
   readonly sent: number;
+  /** The device has said that it has everything up to here. */
+  readonly confirmed: number;
   /** The `to` of DELTA frames not confirmed, oldest first. */
   readonly unconfirmed: readonly number[];
   readonly loading: boolean;
   readonly congested: boolean;
   /** The page that comes next of a snapshot that is being sent. */
-  readonly snapshot: { readonly at: number; readonly after: MemoryId | null } | null;
+  readonly snapshot: SnapshotStart | null;
+  /** While a snapshot is being sent: the seq of the first op that was pushed again. The log goes out from there behind it. */
+  readonly replayedFrom: number | null;
   /** The device's last counter that the log is known to hold. */
   readonly acked: number;
   /** A DELTA is owed even when it holds no event: to a PUSH that brought nothing new, and after a snapshot. */
@@ -127,12 +81,18 @@ export function openSession(now: number): SessionState {
     floor: 0,
     tokenExpiresAt: Number.POSITIVE_INFINITY,
     openedAt: now,
+    clock: now,
+    heardAt: now,
+    pinged: false,
+    appending: 0,
     head: 0,
     sent: 0,
+    confirmed: 0,
     unconfirmed: [],
     loading: false,
     congested: false,
     snapshot: null,
+    replayedFrom: null,
     acked: 0,
     owed: false,
     errors: 0,
@@ -145,24 +105,27 @@ export interface Step<B extends Piece> {
 }
 
 export function step<B extends Piece>(state: SessionState, input: Input<B>, limits: SessionLimits): Step<B> {
-  if (state.phase === 'closed') return stay(state);
+  return state.phase === 'closed' ? stay(state) : react('now' in input ? { ...state, clock: input.now } : state, input, limits);
+}
+
+function react<B extends Piece>(state: SessionState, input: Input<B>, limits: SessionLimits): Step<B> {
   switch (input.kind) {
     case 'frame':
-      return onFrame(state, input.frame, input.now, limits);
+      return onFrame(heard(state), input.frame, limits);
     case 'malformed':
-      return onMalformed(state, input, limits);
+      return onMalformed(heard(state), input, limits);
     case 'opened':
-      return onOpened(state, input.opened, input.now, limits);
+      return onOpened(heard(state), input.opened, limits);
     case 'refused':
       return refuse(state, input.code);
     case 'authenticated':
       return stay({ ...state, tokenExpiresAt: input.tokenExpiresAt });
     case 'pushed':
-      return onPushed(state, input.answer, limits);
+      return onPushed(heard({ ...state, appending: Math.max(0, state.appending - 1) }), input.answer, limits);
     case 'loaded':
       return onLoaded(state, input.piece, limits);
     case 'loadedSnapshot':
-      return onSnapshot(state, input.memories, limits);
+      return onSnapshot(state, input, limits);
     case 'loadFailed':
       // The next hint, commit or tick tries again (SYN-10).
       return stay({ ...state, loading: false });
@@ -173,14 +136,17 @@ export function step<B extends Piece>(state: SessionState, input: Input<B>, limi
     case 'congested':
       return stay({ ...state, congested: true });
     case 'drained':
-      return pump({ ...state, congested: false }, limits);
+      // The network took what it had been given: that tells of a device as well as a frame does.
+      return pump(heard({ ...state, congested: false }), limits);
     case 'tick':
-      return onTick(state, input.now, limits);
+      return onTick(state, limits);
   }
 }
 
-function onFrame<B extends Piece>(state: SessionState, frame: ClientFrame, now: number, limits: SessionLimits): Step<B> {
-  if (frame.type === 'PING') return answer(state, { type: 'PONG', now });
+const heard = (state: SessionState): SessionState => ({ ...state, heardAt: state.clock, pinged: false });
+
+function onFrame<B extends Piece>(state: SessionState, frame: ClientFrame, limits: SessionLimits): Step<B> {
+  if (frame.type === 'PING') return answer(state, { type: 'PONG', now: state.clock });
   if (frame.type === 'PONG') return stay(state);
   if (frame.type === 'HELLO') return onHello(state, frame, limits);
   if (state.phase !== 'live') return onMalformed(state, { code: 'hello_expected', detail: `${frame.type} before HELLO` }, limits);
@@ -192,65 +158,44 @@ function onFrame<B extends Piece>(state: SessionState, frame: ClientFrame, now: 
     case 'PUSH': {
       // The base is the device's cursor: it confirms as GOT does.
       const confirmed = confirm<B>(state, frame.base, limits);
-      return { state: confirmed.state, effects: [...confirmed.effects, { kind: 'append', push: frame }] };
+      const appending = confirmed.state.appending + 1;
+      return { state: { ...confirmed.state, appending }, effects: [...confirmed.effects, { kind: 'append', push: frame }] };
     }
   }
 }
 
 function onHello<B extends Piece>(state: SessionState, hello: Hello, limits: SessionLimits): Step<B> {
   if (state.phase !== 'new') return onMalformed(state, { code: 'invalid_frame', detail: 'HELLO was said before' }, limits);
-  if (hello.protocol !== protocolVersion) {
-    const detail = `this server speaks protocol ${protocolVersion}`;
-    return answer(state, { type: 'ERROR', code: 'unsupported_protocol', detail });
-  }
+  const wrong = refuseHello(hello);
+  if (wrong?.code === 'unsupported_protocol') return answer(state, { type: 'ERROR', ...wrong });
+  if (wrong !== null) return onMalformed(state, wrong, limits);
   return { state: { ...state, phase: 'opening', hello }, effects: [{ kind: 'open', hello }] };
 }
 
 /** SYN-2, SYN-5: WELCOME and then what the device lacks, or RESET; after a RESET the device says HELLO again. */
-function onOpened<B extends Piece>(state: SessionState, opened: Opened, now: number, limits: SessionLimits): Step<B> {
-  const { hello } = state;
+function onOpened<B extends Piece>(state: SessionState, opened: Opened, limits: SessionLimits): Step<B> {
+  const { hello, clock } = state;
   if (hello === null) return stay(state);
-  const { epoch, head, floor, lastCounter, live, tokenExpiresAt } = opened;
-  const reset = findReset(hello, opened);
-  if (reset !== null)
-    return answer({ ...openSession(now), errors: state.errors }, { type: 'RESET', code: reset, epoch, floor, head });
+  const reply = answerHello(hello, opened, clock, limits);
+  if (reply.type === 'RESET') return answer({ ...openSession(clock), errors: state.errors }, reply);
+  const { epoch, head, floor, lastCounter, tokenExpiresAt } = opened;
   // A device whose snapshot ended just before the connection did still waits for the ack of ops that the snapshot holds.
   const owed = lastCounter > 0;
   const known = { ...state, epoch, head: Math.max(state.head, head), floor, tokenExpiresAt, acked: lastCounter, owed };
-  const { maxFrameBytes, maxOps, maxInFlight } = limits;
-  const told = { maxFrameBytes, maxOps, maxInFlight };
-  const welcome = {
-    type: 'WELCOME',
-    protocol: protocolVersion,
-    epoch,
-    head,
-    floor,
-    lastCounter,
-    now,
-    tokenExpiresAt,
-    limits: told,
-  } as const;
-  const snapshot = hello.cursor < floor || head - hello.cursor > 2 * live ? { at: head, after: null } : null;
-  return withFirst({ kind: 'send', frame: welcome }, pump({ ...known, phase: 'live', sent: hello.cursor, snapshot }, limits));
-}
-
-function findReset(hello: Hello, opened: Opened): ResetCode | null {
-  if (hello.epoch !== null && hello.epoch !== opened.epoch) return 'epoch_mismatch';
-  if (hello.cursor > opened.head) return 'cursor_ahead';
-  if (hello.cursor > 0 && hello.cursor < opened.floor) return 'cursor_expired';
-  return hello.lastCounter < opened.lastCounter ? 'device_forked' : null;
+  const snapshot = findSnapshot(hello, opened);
+  const { cursor } = hello;
+  const next = pump<B>({ ...known, phase: 'live', sent: cursor, confirmed: cursor, snapshot, replayedFrom: null }, limits);
+  // The cursor of HELLO is a confirmation too.
+  return { state: next.state, effects: [{ kind: 'send', frame: reply }, ...next.effects, { kind: 'progress', cursor }] };
 }
 
 function onPushed<B extends Piece>(state: SessionState, result: PushAnswer, limits: SessionLimits): Step<B> {
   switch (result.kind) {
     case 'pushed': {
-      // A replay is answered with its recorded outcome: the log is sent again from there, with the ack in its place.
-      const sent = result.replayedFrom === null ? state.sent : Math.min(state.sent, result.replayedFrom - 1);
       const owed = state.owed || result.fresh === 0;
-      return pump(
-        { ...state, sent, owed, head: Math.max(state.head, result.head), acked: Math.max(state.acked, result.acked) },
-        limits,
-      );
+      const head = Math.max(state.head, result.head);
+      const known = { ...state, owed, head, acked: Math.max(state.acked, result.acked) };
+      return pump(result.replayedFrom === null ? known : rewind(known, result.replayedFrom), limits);
     }
     case 'counter_gap':
       return answer(state, {
@@ -262,7 +207,8 @@ function onPushed<B extends Piece>(state: SessionState, result: PushAnswer, limi
     case 'cursor_ahead': {
       if (state.epoch === null) return stay(state);
       // Loads and further pushes of this connection may be under way: the device begins anew on another one.
-      const reset = { type: 'RESET', code: 'cursor_ahead', epoch: state.epoch, floor: state.floor, head: result.head } as const;
+      const { epoch, floor } = state;
+      const reset = { type: 'RESET', code: 'cursor_ahead', epoch, floor, head: result.head, shared: null } as const;
       const close = { kind: 'close', closeCode: closeCodes.reset, reason: reset.code } as const;
       return { state: { ...state, phase: 'closed' }, effects: [{ kind: 'send', frame: reset }, close] };
     }
@@ -273,6 +219,15 @@ function onPushed<B extends Piece>(state: SessionState, result: PushAnswer, limi
         detail: 'nothing of this frame is acknowledged; push it again later',
       });
   }
+}
+
+/**
+ * LOG-2: a replay is answered with its recorded outcome: the log is sent again from before it, with the ack in its place.
+ * A snapshot goes to its end first: between its pages nothing may stand.
+ */
+function rewind(state: SessionState, replayedFrom: number): SessionState {
+  if (state.snapshot === null) return { ...state, sent: Math.min(state.sent, replayedFrom - 1) };
+  return { ...state, replayedFrom: Math.min(state.replayedFrom ?? replayedFrom, replayedFrom) };
 }
 
 function onCommitted<B extends Piece>(state: SessionState, piece: B, limits: SessionLimits): Step<B> {
@@ -310,15 +265,26 @@ function sendDelta<B extends Piece>(state: SessionState, piece: B, limits: Sessi
   return withFirst({ kind: 'sendDelta', header, piece }, pump(next, limits));
 }
 
-function onSnapshot<B extends Piece>(state: SessionState, memories: readonly Memory[], limits: SessionLimits): Step<B> {
+function onSnapshot<B extends Piece>(
+  state: SessionState,
+  { memories, isLast }: { readonly memories: readonly Memory[]; readonly isLast: boolean },
+  limits: SessionLimits,
+): Step<B> {
   if (state.snapshot === null) return stay({ ...state, loading: false });
-  const last = memories.length < limits.snapshotMemories ? null : (memories.at(-1)?.id ?? null);
-  const frame = { type: 'SNAPSHOT', at: state.snapshot.at, next: last, memories } as const;
-  const next =
-    last === null
-      ? { ...state, loading: false, snapshot: null, sent: state.snapshot.at, owed: true }
-      : { ...state, loading: false, snapshot: { at: state.snapshot.at, after: last } };
-  return withFirst({ kind: 'send', frame }, pump(next, limits));
+  const { at } = state.snapshot;
+  const next = isLast ? null : (memories.at(-1)?.id ?? null);
+  const frame = { type: 'SNAPSHOT', at, next, memories } as const;
+  const known = { ...state, loading: false };
+  return withFirst(
+    { kind: 'send', frame },
+    pump(next === null ? endSnapshot(known, at) : { ...known, snapshot: { at, after: next } }, limits),
+  );
+}
+
+/** The delta follows from where the snapshot began, or from before what was pushed again meanwhile. */
+function endSnapshot(state: SessionState, at: number): SessionState {
+  const sent = Math.min(at, (state.replayedFrom ?? at + 1) - 1);
+  return { ...state, snapshot: null, replayedFrom: null, sent, owed: true };
 }
 
 /** Asks for the next page when there is something to send and room to send it (SYN-8). */
@@ -338,8 +304,10 @@ function canSend(state: SessionState, limits: SessionLimits): boolean {
 
 function confirm<B extends Piece>(state: SessionState, to: number, limits: SessionLimits): Step<B> {
   const unconfirmed = state.unconfirmed.filter((sent) => sent > to);
-  if (unconfirmed.length === state.unconfirmed.length) return stay(state);
-  return withFirst({ kind: 'progress', cursor: Math.min(to, state.sent) }, pump({ ...state, unconfirmed }, limits));
+  const confirmed = Math.max(state.confirmed, Math.min(to, state.sent));
+  const next = { ...state, unconfirmed, confirmed };
+  const pumped = unconfirmed.length === state.unconfirmed.length ? stay<B>(next) : pump<B>(next, limits);
+  return confirmed === state.confirmed ? pumped : withFirst({ kind: 'progress', cursor: confirmed }, pumped);
 }
 
 /** The socket stays open for a client that errs now and then; one that keeps sending garbage is closed. */
@@ -374,16 +342,25 @@ const refusalDetail: Partial<Readonly<Record<ErrorCode, string>>> = {
   device_revoked: 'this device was revoked; log in again',
 };
 
-function onTick<B extends Piece>(state: SessionState, now: number, limits: SessionLimits): Step<B> {
-  if (now >= state.tokenExpiresAt) return refuse(state, 'unauthorized');
-  if (state.phase === 'new' && now - state.openedAt > limits.helloTimeoutMs) {
-    return {
-      state: { ...state, phase: 'closed' },
-      effects: [{ kind: 'close', closeCode: closeCodes.helloTimeout, reason: 'no HELLO' }],
-    };
-  }
-  return pump(state, limits);
+function onTick<B extends Piece>(state: SessionState, limits: SessionLimits): Step<B> {
+  const { clock, phase } = state;
+  if (clock >= state.tokenExpiresAt) return refuse(state, 'unauthorized');
+  if (phase === 'new' && clock - state.openedAt > limits.helloTimeoutMs) return end(state, closeCodes.helloTimeout, 'no HELLO');
+  return phase === 'live' ? withPing(state, limits) : pump(state, limits);
 }
+
+/** SYN-10: a device that is gone without a word is found out. One that waits for an answer owes none. */
+function withPing<B extends Piece>(state: SessionState, limits: SessionLimits): Step<B> {
+  const silentMs = state.appending > 0 ? 0 : state.clock - state.heardAt;
+  if (silentMs >= limits.silenceMs) return end(state, closeCodes.silent, 'no frame from the device');
+  if (silentMs < limits.pingAfterMs || state.pinged || state.congested) return pump(state, limits);
+  return withFirst({ kind: 'send', frame: { type: 'PING' } }, pump({ ...state, pinged: true }, limits));
+}
+
+const end = <B extends Piece>(state: SessionState, closeCode: number, reason: string): Step<B> => ({
+  state: { ...state, phase: 'closed' },
+  effects: [{ kind: 'close', closeCode, reason }],
+});
 
 const stay = <B extends Piece>(state: SessionState): Step<B> => ({ state, effects: [] });
 

@@ -1,20 +1,17 @@
 import fc from 'fast-check';
 import type { Operation } from 'fast-json-patch';
 import { describe, expect, it } from 'vitest';
-import type { MemoryFields } from '../../src/core/memory.ts';
 import {
-  applyToDocument,
   type Change,
   changeToPatch,
-  diffDocuments,
   invertWrites,
-  type MemoryDocument,
   type PatchOperation,
   patchToChange,
   pathToRegister,
   registerToPath,
-  toDocument,
-} from '../../src/core/patch.ts';
+} from '../../src/core/change.ts';
+import type { MemoryFields } from '../../src/core/memory.ts';
+import { applyToDocument, diffDocuments, type MemoryDocument, toDocument } from '../../src/core/patch.ts';
 import {
   emptyValue,
   type RegisterName,

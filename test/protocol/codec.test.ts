@@ -10,9 +10,10 @@ import {
   unpackClientFrame,
   unpackServerFrame,
 } from '../../src/protocol/binary-codec.ts';
-import { clientFrameToJson, parseClientFrame, parseServerFrame, serverFrameToJson } from '../../src/protocol/json-codec.ts';
+import { clientFrameToJson, parseServerFrame, serverFrameToJson } from '../../src/protocol/json-codec.ts';
 import { clientFrameSchema, serverFrameSchema } from '../../src/protocol/json-frames.ts';
 import { unpackUntrusted } from '../../src/protocol/message-pack.ts';
+import { parseClientFrame } from '../../src/protocol/parse-client-frame.ts';
 import { joinEvents, packEvent } from '../../src/protocol/wire-events.ts';
 import { clientFrameArb, deltaArb, headerArb, received, serverFrameArb, storedArb } from './frame-arbitraries.ts';
 

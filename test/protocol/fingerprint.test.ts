@@ -17,8 +17,8 @@ import { protocolVersion } from '../../src/protocol/version.ts';
 
 const pinned = {
   version: 1,
-  client: 'a935ca169452337fe4cffb3968632481d93cc745f2d05645318e8082a12acacb',
-  server: '0e18be8615eb1f9047c5f89429f7bcf547be61491c7a4d889689ee953065aa9d',
+  client: '365806a3b9975245b681acf9b22415bece68689993a31cd6dfe70d9106603166',
+  server: '570e56046d2230eb072001f065dfbbbba8f98bbf8c092032c9db888314608cd7',
 } as const;
 
 const fingerprint = (schema: z.ZodType) =>

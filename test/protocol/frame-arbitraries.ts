@@ -1,7 +1,7 @@
 /** Random frames and events, each as the session on either side hands it to a codec. */
 import fc from 'fast-check';
-import { eventKinds, type LogEvent, outcomes, rejectionCodes } from '../../src/core/event.ts';
-import type { ConflictId, DeviceId, Epoch } from '../../src/core/ids.ts';
+import { type Collected, eventKinds, type LogEvent, outcomes, rejectionCodes } from '../../src/core/event.ts';
+import { type ConflictId, type DeviceId, type Epoch, nilMemoryId } from '../../src/core/ids.ts';
 import type { RegisterName } from '../../src/core/register.ts';
 import type {
   Auth,
@@ -50,6 +50,7 @@ export const helloArb: fc.Arbitrary<Hello> = fc.record(
     lastCounter: seqArb,
     token: textArb(40),
     now: timeArb,
+    resume: fc.record({ at: seqArb, after: memoryIdArb }, exact),
   },
   { requiredKeys: ['type', 'protocol', 'flags', 'device', 'epoch', 'cursor', 'lastCounter', 'now'], ...exact },
 );
@@ -115,6 +116,7 @@ export const resetArb: fc.Arbitrary<Reset> = fc.record(
     epoch: epochArb,
     floor: seqArb,
     head: seqArb,
+    shared: fc.option(seqArb),
   },
   exact,
 );
@@ -129,14 +131,14 @@ const pongArb = fc.record({ type: fc.constant('PONG' as const), now: timeArb }, 
 /** Every frame of the server but DELTA, which is made of stored events. */
 export const serverFrameArb = fc.oneof(welcomeArb, snapshotArb, resetArb, errorArb, pingArb, pongArb);
 
-export const eventArb: fc.Arbitrary<EventToStore> = fc.record(
+const opEventArb: fc.Arbitrary<EventToStore> = fc.record(
   {
     device: fc.oneof(fc.nat(3), fc.nat(70_000)),
     counter: seqArb,
     hlc: hlcArb,
     at: isoTimeArb,
     memoryId: memoryIdArb,
-    kind: fc.constantFrom(...eventKinds),
+    kind: fc.constantFrom(...eventKinds.filter((kind) => kind !== 'collect')),
     outcome: fc.constantFrom(...outcomes),
     code: fc.constantFrom(...rejectionCodes),
     change: fc.option(changeArb),
@@ -147,6 +149,31 @@ export const eventArb: fc.Arbitrary<EventToStore> = fc.record(
     ),
   },
   { requiredKeys: ['device', 'counter', 'hlc', 'at', 'memoryId', 'kind', 'outcome', 'change', 'lost', 'conflicts'], ...exact },
+);
+
+const collectedArb: fc.Arbitrary<Collected> = fc.record({ floor: seqArb, ids: fc.array(memoryIdArb, { maxLength: 4 }) }, exact);
+
+/** SYN-12: written by the server, about many memories. */
+const collectEventArb: fc.Arbitrary<EventToStore> = fc.record(
+  {
+    device: fc.constant(0),
+    counter: seqArb,
+    hlc: hlcArb,
+    at: isoTimeArb,
+    memoryId: fc.constant(nilMemoryId),
+    kind: fc.constant('collect' as const),
+    outcome: fc.constant('applied' as const),
+    change: fc.constant(null),
+    lost: fc.constant([]),
+    conflicts: fc.constant([]),
+    collected: collectedArb,
+  },
+  exact,
+);
+
+export const eventArb: fc.Arbitrary<EventToStore> = fc.oneof(
+  { arbitrary: opEventArb, weight: 5 },
+  { arbitrary: collectEventArb, weight: 1 },
 );
 
 /** Stored events, as many devices as their ordinals name, and a place in the log. */

@@ -47,6 +47,24 @@ export const goldenClientFrames: readonly GoldenFrame<JsonClientFrame>[] = [
       '99010101c4100190b5a87d3f7c1e8e5a1b2c3d4e5f60c4106f1c2d3e4b5a49788899aabbccddeeff2907a5652e792e4acb42' + '79ab697e800000',
   },
   {
+    name: 'HELLO that goes on with a snapshot after the state hash differed',
+    json: {
+      type: 'HELLO',
+      protocol: 1,
+      flags: 7,
+      device: '0190b5a8-7d3f-7c1e-8e5a-1b2c3d4e5f60',
+      epoch: '6f1c2d3e-4b5a-4978-8899-aabbccddeeff',
+      cursor: 0,
+      lastCounter: 7,
+      token: 'e.y.J',
+      now: 1764000000000,
+      resume: { at: 41, after: '0190b5a9-0000-7000-8000-0000000000b2' },
+    },
+    hex:
+      '9a010107c4100190b5a87d3f7c1e8e5a1b2c3d4e5f60c4106f1c2d3e4b5a49788899aabbccddeeff0007a5652e792e4acb42' +
+      '79ab697e8000009229c4100190b5a90000700080000000000000b2',
+  },
+  {
     name: 'PUSH of a new memory and an older edit of another',
     json: {
       type: 'PUSH',
@@ -186,8 +204,21 @@ export const goldenServerFrames: readonly GoldenFrame<Exclude<ServerJson, { type
       epoch: '6f1c2d3e-4b5a-4978-8899-aabbccddeeff',
       floor: 30,
       head: 41,
+      shared: null,
     },
-    hex: '950800c4106f1c2d3e4b5a49788899aabbccddeeff1e29',
+    hex: '960800c4106f1c2d3e4b5a49788899aabbccddeeff1e29c0',
+  },
+  {
+    name: 'RESET after a backup was restored',
+    json: {
+      type: 'RESET',
+      code: 'epoch_mismatch',
+      epoch: '6f1c2d3e-4b5a-4978-8899-aabbccddeeff',
+      floor: 0,
+      head: 41,
+      shared: 40,
+    },
+    hex: '960802c4106f1c2d3e4b5a49788899aabbccddeeff002928',
   },
   {
     name: 'ERROR',
@@ -219,14 +250,14 @@ export const goldenDevices = [
   [2, '0190b5a8-7d3f-7c1e-8e5a-1b2c3d4e5f60'],
 ] as const;
 
-/** An event that was applied, one that lost in part, one rejected, one whose payload was erased. */
+/** An event that was applied, one that lost in part, one rejected, one whose payload was erased, a collection. */
 export const goldenDelta: GoldenFrame<Extract<ServerJson, { type: 'DELTA' }>> = {
   name: 'DELTA',
   json: {
     type: 'DELTA',
     from: 41,
-    to: 45,
-    head: 45,
+    to: 46,
+    head: 46,
     acked: 9,
     hash: 'db70789746925883',
     events: [
@@ -282,15 +313,28 @@ export const goldenDelta: GoldenFrame<Extract<ServerJson, { type: 'DELTA' }>> = 
         kind: 'erase',
         outcome: 'applied',
       },
+      {
+        seq: 46,
+        device: '00000000-0000-0000-0000-000000000000',
+        counter: 5,
+        hlc: '1764000000400-0',
+        at: '2025-11-24T16:00:00.400Z',
+        memoryId: '00000000-0000-0000-0000-000000000000',
+        kind: 'collect',
+        outcome: 'applied',
+        floor: 39,
+        collected: ['0190b5a9-0000-7000-8000-0000000000c3', '0190b5a9-0000-7000-8000-0000000000d4'],
+      },
     ],
   },
   hex:
-    '9704292d09c408db70789746925883929200c410000000000000000000000000000000009202c4100190b5a87d3f7c1e8e5a' +
-    '1b2c3d4e5f609498000208cb4279ab697e864000d09c00c4100190b5a90000700080000000000000a19600b0707265666572' +
+    '9704292e09c408db70789746925883929200c410000000000000000000000000000000009202c4100190b5a87d3f7c1e8e5a' +
+    '1b2c3d4e5f609598000208cb4279ab697e864000d09c00c4100190b5a90000700080000000000000a19600b0707265666572' +
     '732074656120f09f8db50100020099110209cb4279ab697e865000d09103c4100190b5a90000700080000000000000b29392' +
     '00a3612f629194c4107a4e36eab4508da8bcc75ad689b9115200282bc09400a178a3612f62c299250003cb4279ab697e8c80' +
     '000000c4100190b5a90000700080000000000000a193909002c098040004cb4279ab697e92c0000001c4100190b5a9000070' +
-    '0080000000000000b2c0',
+    '0080000000000000b2c098060005cb4279ab697e9900000000c41000000000000000000000000000000000922792c4100190' +
+    'b5a90000700080000000000000c3c4100190b5a90000700080000000000000d4',
 };
 
 /** `[12, stream]`: the stream is the raw DEFLATE of a whole frame, here three bytes that stand for one. */

@@ -11,8 +11,9 @@ import {
   unpackServerFrame,
 } from '../../src/protocol/binary-codec.ts';
 import type { Delta, ServerFrame } from '../../src/protocol/frames.ts';
-import { clientFrameToJson, parseClientFrame, parseServerFrame, serverFrameToJson } from '../../src/protocol/json-codec.ts';
+import { clientFrameToJson, parseServerFrame, serverFrameToJson } from '../../src/protocol/json-codec.ts';
 import { clientFrameSchema, serverFrameSchema } from '../../src/protocol/json-frames.ts';
+import { parseClientFrame } from '../../src/protocol/parse-client-frame.ts';
 import { packEvent } from '../../src/protocol/wire-events.ts';
 import { goldenClientFrames, goldenDeflated, goldenDelta, goldenDevices, goldenServerFrames } from './golden-frames.ts';
 

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { packClientFrame, unpackClientFrame } from '../../src/protocol/binary-codec.ts';
-import { parseClientFrame } from '../../src/protocol/json-codec.ts';
 import { wireLimits } from '../../src/protocol/limits.ts';
 import { pack, unpackUntrusted } from '../../src/protocol/message-pack.ts';
 import { MalformedValue } from '../../src/protocol/packed-values.ts';
+import { parseClientFrame } from '../../src/protocol/parse-client-frame.ts';
 import { clientFrameArb } from './frame-arbitraries.ts';
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
@@ -70,7 +70,7 @@ describe('MessagePack from outside', () => {
   it('[SEC-2] any MessagePack value is a frame or refused, nothing else', () => {
     const itemArb = fc.anything({ withTypedArray: false, maxDepth: 3 });
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 14 }), fc.array(itemArb, { maxLength: 9 }), (code, items) => {
+      fc.property(fc.integer({ min: 0, max: 14 }), fc.array(itemArb, { maxLength: 10 }), (code, items) => {
         outcomeOf(() => unpackClientFrame(pack([code, ...items])));
       }),
       { numRuns: 500 },
@@ -190,6 +190,9 @@ describe('MessagePack from outside', () => {
     ['cursor', [1, 1, 0, idBytes, null, 2 ** 53, 0, null, 0]],
     ['epoch', [1, 1, 0, idBytes, 7, 0, 0, null, 0]],
     ['token', [1, 1, 0, idBytes, null, 0, 0, 7, 0]],
+    ['resume', [1, 1, 0, idBytes, null, 0, 0, null, 0, [4]]],
+    ['resume.at', [1, 1, 0, idBytes, null, 0, 0, null, 0, [-1, idBytes]]],
+    ['resume.after', [1, 1, 0, idBytes, null, 0, 0, null, 0, [4, null]]],
     ['firstCounter', [3, 0, 0, 0, []]],
     ['base', [3, 1, -1, 0, []]],
     ['ops', [3, 1, 0, 0, {}]],
@@ -266,6 +269,8 @@ describe('JSON from outside', () => {
     ['cursor', { ...hello, cursor: '0' }],
     ['now', { ...hello, now: null }],
     ['token', { ...hello, token: 7 }],
+    ['resume.at', { ...hello, resume: { at: -1, after: memoryId } }],
+    ['resume.after', { ...hello, resume: { at: 4 } }],
     ['firstCounter', push({ firstCounter: 0 })],
     ['base', push({ base: null })],
     ['ops', push({ ops: {} })],

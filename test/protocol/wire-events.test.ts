@@ -31,7 +31,7 @@ describe('stored events', () => {
           1,
           new Map([[event.device, serverDeviceId]]),
         );
-        const { code: _, ...kept } = event;
+        const { code: _, collected: __, ...kept } = event;
         expect(erased).toEqual({ ...kept, seq: 1, device: serverDeviceId, change: null, lost: [], conflicts: [] });
       }),
     );

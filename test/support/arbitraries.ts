@@ -3,18 +3,11 @@
  * called so. Clocks and values of histories come from small sets, so that ties, equal values and conflicts are common.
  */
 import fc from 'fast-check';
+import type { Change } from '../../src/core/change.ts';
 import { type Hlc, maxHlcCount, maxHlcMs } from '../../src/core/clock.ts';
 import { type AnyId, type DeviceId, idFromBytes, type MemoryId } from '../../src/core/ids.ts';
-import {
-  isStorable,
-  type Memory,
-  memoryLimits,
-  memoryScopes,
-  memoryTypes,
-  type Source,
-  tagSchema,
-} from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/patch.ts';
+import { isStorable, type Memory, memoryLimits, memoryScopes, memoryTypes, type Source } from '../../src/core/memory.ts';
+import { tagSchema } from '../../src/core/memory-schemas.ts';
 import { type RegisterName, type RegisterValue, tagRegister, type Write } from '../../src/core/register.ts';
 
 export const idArb = <Id extends AnyId>(): fc.Arbitrary<Id> =>

@@ -8,7 +8,7 @@ import type { Write } from '../../src/core/register.ts';
 import { deflatedBytes, packClientFrame, unpackServerFrame } from '../../src/protocol/binary-codec.ts';
 import type { ClientFrame, ServerFrame } from '../../src/protocol/frames.ts';
 import { clientFrameToJson, parseServerFrame } from '../../src/protocol/json-codec.ts';
-import { DeviceSession } from '../../src/sync/device-session.ts';
+import { DeviceSession, receiveFrame } from '../../src/sync/device-session.ts';
 import { Replica } from '../../src/sync/replica.ts';
 
 export interface TestDeviceOptions {
@@ -129,7 +129,8 @@ export class TestDevice {
     this.wireBytes += data.length;
     const frame = isBinary ? unpackServerFrame(inflate(data)) : parseServerFrame(data.toString());
     this.frames.push(frame);
-    for (const answer of this.#session?.receive(frame, this.now).send ?? []) this.send(answer);
+    if (this.#session !== null)
+      for (const answer of receiveFrame(this.#session, this.replica, frame, this.now).send) this.send(answer);
     this.#wake();
   }
 

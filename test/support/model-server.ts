@@ -18,16 +18,8 @@ import { sha256 } from '../../src/server/infra/bytes.ts';
 import type { PlacedDot } from '../../src/server/log/clock-at.ts';
 import type { Head } from '../../src/server/log/head.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
-import {
-  type Effect,
-  type Input,
-  openSession,
-  type Piece,
-  type PushAnswer,
-  type SessionLimits,
-  type SessionState,
-  step,
-} from '../../src/sync/server-session.ts';
+import { openSession, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
+import type { Effect, Input, Piece, PushAnswer } from '../../src/sync/session-io.ts';
 
 export interface ModelPiece extends Piece {
   readonly events: readonly LogEvent[];
@@ -40,6 +32,8 @@ export const smallLimits: SessionLimits = {
   maxBufferedBytes: 1_000,
   snapshotMemories: 2,
   helloTimeoutMs: 10_000,
+  pingAfterMs: 25_000,
+  silenceMs: 60_000,
   maxErrors: 3,
 };
 
@@ -153,6 +147,7 @@ export class ModelServer {
     return {
       userId: idFromBytes<UserId>(new Uint8Array(16).fill(0xaa)),
       epoch,
+      origin: epoch,
       seq: 0,
       floor: 0,
       hash: genesisHash(sha256, epoch),
@@ -243,7 +238,11 @@ export class ModelConnection {
           kind: 'loadFailed',
         });
       case 'loadSnapshot': {
-        const load = (): void => this.#input({ kind: 'loadedSnapshot', memories: this.#server.page(effect.after, effect.limit) });
+        const load = (): void => {
+          const found = this.#server.page(effect.after, effect.limit + 1);
+          const memories = found.slice(0, effect.limit);
+          this.#input({ kind: 'loadedSnapshot', memories, isLast: memories.length === found.length });
+        };
         return this.#later(load, { kind: 'loadFailed' });
       }
       case 'send':
@@ -293,7 +292,7 @@ export class ModelConnection {
     const lastCounter = clock.get(this.ordinal) ?? 0;
     this.#input({
       kind: 'opened',
-      opened: { epoch, head: seq, floor, live, lastCounter, tokenExpiresAt: 2 ** 50 },
+      opened: { epoch, head: seq, floor, live, lastCounter, shared: 0, tokenExpiresAt: 2 ** 50 },
       now: this.#server.now,
     });
   }

@@ -1,4 +1,4 @@
-/** A TCP proxy that can be switched off: connections are dropped and new ones refused, as when a database goes away. */
+/** A TCP proxy that can be switched off: connections are dropped and new ones refused, or they stay and nothing passes. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
@@ -9,11 +9,16 @@ export interface CuttableProxy extends AsyncDisposable {
   /** Drops what is open, in the middle of whatever it says, and everything that comes. */
   goAway(): void;
   comeBack(): void;
+  /** Nothing passes any more, in either direction, and nobody is told: a network that swallows. */
+  hold(): void;
+  /** What was held passes. */
+  letGo(): void;
 }
 
 export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<CuttableProxy> {
   const sockets = new Set<Socket>();
   let isAway = false;
+  let isHeld = false;
   const server = createServer((near) => {
     if (isAway) return void near.destroy();
     const far = connect(target);
@@ -23,6 +28,7 @@ export async function startProxy(target: { readonly host: string; readonly port:
     ] as const) {
       sockets.add(from);
       from.pipe(to);
+      if (isHeld) from.pause();
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);
@@ -43,6 +49,14 @@ export async function startProxy(target: { readonly host: string; readonly port:
     },
     comeBack() {
       isAway = false;
+    },
+    hold() {
+      isHeld = true;
+      for (const socket of sockets) socket.pause();
+    },
+    letGo() {
+      isHeld = false;
+      for (const socket of sockets) socket.resume();
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceId, MemoryId } from '../../src/core/ids.ts';
 import type { Write } from '../../src/core/register.ts';
 import type { ClientFrame, ServerFrame } from '../../src/protocol/frames.ts';
-import { DeviceSession } from '../../src/sync/device-session.ts';
+import { DeviceSession, receiveFrame } from '../../src/sync/device-session.ts';
 import { Replica } from '../../src/sync/replica.ts';
 import { creation } from '../support/append.ts';
 import { type ModelConnection, ModelServer, modelId, smallLimits } from '../support/model-server.ts';
@@ -77,8 +77,14 @@ class SimulatedDevice {
   receiveOne(twice = false): void {
     const frame = this.#toDevice.shift();
     if (frame === undefined || this.#session === null) return;
-    this.#toServer.push(...this.#session.receive(frame, this.clockMs).send);
-    if (twice && frame.type === 'DELTA') this.#toServer.push(...this.#session.receive(frame, this.clockMs).send);
+    this.#receive(this.#session, frame);
+    if (twice && frame.type === 'DELTA') this.#receive(this.#session, frame);
+  }
+
+  #receive(session: DeviceSession, frame: ServerFrame): void {
+    const { send, reconnect } = receiveFrame(session, this.replica, frame, this.clockMs);
+    this.#toServer.push(...send);
+    if (reconnect !== undefined) this.cut();
   }
 }
 
@@ -284,39 +290,50 @@ describe('a replica', () => {
     expect(() => new Replica(id).apply(delta(serverWith(5), 1, 2), 1)).toThrow(RangeError);
   });
 
-  it('[SYN-5] begins again from nothing with its outbox, whose ops have seen nothing', () => {
+  it('[SYN-5] begins again in another lineage: rows stay until they are swept, ops stay and have seen nothing', () => {
     const replica = new Replica(id);
     replica.apply(delta(serverWith(3), 0, 3), 1);
     replica.write(memory, { writes: creation('mine') }, 5);
-    replica.restart();
-    expect([replica.cursor, replica.rows.size, replica.epoch]).toEqual([0, 0, null]);
+    replica.perform({ kind: 'restart', resync: { reason: 'lineage', shared: 0 } }, 1);
+    expect([replica.cursor, replica.rows.size, replica.epoch]).toEqual([0, 3, null]);
     expect(replica.outbox).toMatchObject([{ counter: 1, base: 0, memoryId: memory }]);
     expect(replica.view(memory)?.content).toBe('mine');
   });
 
-  it('[SYN-2] goes on as another device with the same ops, numbered from 1', () => {
+  it('[SYN-5] begins again in the same lineage: what its ops had seen is still what they had seen', () => {
     const replica = new Replica(id);
-    for (const content of ['a', 'b', 'c']) replica.write(memory, { writes: creation(content) }, 5);
-    replica.apply({ type: 'DELTA', from: 0, to: 0, head: 0, acked: 1, events: [] }, 1);
-    replica.fork(modelId<DeviceId>('device', 1));
+    replica.apply(delta(serverWith(3), 0, 3), 1);
+    replica.write(memory, { writes: creation('mine') }, 5);
+    replica.perform({ kind: 'restart', resync: { reason: 'expired', shared: null } }, 1);
+    expect(replica.outbox).toMatchObject([{ counter: 1, base: 3, memoryId: memory }]);
+  });
+
+  it('[SYN-13] goes on as another device with the same ops, numbered from 1, and knows where they were', () => {
+    const replica = new Replica(id);
+    for (const content of ['a', 'b']) replica.write(memory, { writes: creation(content) }, 5);
+    replica.perform({ kind: 'fork', device: modelId<DeviceId>('device', 1) }, 1);
     expect(replica.device).toBe(modelId<DeviceId>('device', 1));
-    expect(replica.outbox.map((op) => [op.counter, op.change.writes[0]?.value])).toEqual([
-      [1, 'b'],
-      [2, 'c'],
+    expect(replica.outbox.map((op) => [op.counter, op.origin])).toEqual([
+      [1, { device: id, counter: 1 }],
+      [2, { device: id, counter: 2 }],
     ]);
     expect(replica.write(memory, { writes: creation('d') }, 5).counter).toBe(3);
   });
 
-  it('[SYN-2] a device whose counters the server has forgotten follows on what it knows, also with nothing in its outbox', () => {
+  it('[SYN-5] what a server lost is offered again by a device that holds it, before what the device wrote since', () => {
     const server = new ModelServer();
     const device = new SimulatedDevice(server, id, 1, () => id);
     for (let i = 0; i < 5; i++) device.write(memory, creation(`${i}`));
     settle([device]);
     server.wipe();
+    device.cut();
+    device.write(memory, [{ register: 'tags/after', value: true }]);
     settle([device]);
-    expect(device.replica.lastCounter).toBe(0);
-    device.write(memory, creation('after'));
-    settle([device]);
+    expect(server.events.map(({ kind, outcome }) => [kind, outcome])).toEqual([
+      ['create', 'applied'],
+      ['update', 'applied'],
+    ]);
+    expect(device.replica.view(memory)).toMatchObject({ content: '4', tags: ['after'] });
     expectEqual(server, [device]);
   });
 
@@ -368,7 +385,7 @@ describe('a device session', () => {
       now: 1,
       tokenExpiresAt: 1,
     };
-    session.receive({ type: 'WELCOME', ...told, limits: { maxFrameBytes, maxOps, maxInFlight } }, 1);
+    receiveFrame(session, replica, { type: 'WELCOME', ...told, limits: { maxFrameBytes, maxOps, maxInFlight } }, 1);
     return { replica, session };
   }
 
@@ -378,7 +395,7 @@ describe('a device session', () => {
       replica.write(memory, { writes: creation('a') }, 1);
       const [first] = session.flush();
       expect(session.flush()).toEqual([]);
-      expect(session.receive({ type: 'ERROR', code, detail: '' }, 1)).toMatchObject({ send: [], error: { code } });
+      expect(session.receive({ type: 'ERROR', code, detail: '' })).toMatchObject({ send: [], error: { code } });
       expect(session.flush()).toEqual([first]);
     }
   });
@@ -387,7 +404,7 @@ describe('a device session', () => {
     const { replica, session } = welcomed();
     replica.write(memory, { writes: creation('a') }, 1);
     session.flush();
-    session.receive({ type: 'ERROR', code: 'invalid_frame', detail: '' }, 1);
+    session.receive({ type: 'ERROR', code: 'invalid_frame', detail: '' });
     expect(session.flush()).toEqual([]);
   });
 
@@ -395,17 +412,44 @@ describe('a device session', () => {
     const { replica, session } = welcomed();
     for (const content of ['a', 'b', 'c', 'd']) replica.write(memory, { writes: creation(content) }, 1);
     expect(session.flush().map((frame) => frame.type === 'PUSH' && frame.firstCounter)).toEqual([1, 4]);
-    const { send } = session.receive({ type: 'ERROR', code: 'counter_gap', detail: '', expected: 2 }, 1);
+    const { send } = session.receive({ type: 'ERROR', code: 'counter_gap', detail: '', expected: 2 });
     expect(send).toMatchObject([{ type: 'PUSH', firstCounter: 2, ops: [{}, {}, {}] }]);
   });
 
-  it('[SYN-3] drops an op with the frame that brings its effect', () => {
+  it('[SYN-3] [SYN-13] drops an op with the frame that brings its event, not with an acknowledgement alone', () => {
     const { replica, session } = welcomed();
-    replica.write(memory, { writes: creation('a') }, 1);
+    const op = replica.write(memory, { writes: creation('a') }, 1);
     session.flush();
-    expect(session.isCaughtUp).toBe(false);
-    const { applied } = session.receive({ type: 'DELTA', from: 0, to: 0, head: 0, acked: 1, events: [] }, 1);
-    expect(applied?.acknowledged).toMatchObject([{ counter: 1 }]);
+    const empty = { type: 'DELTA', from: 0, to: 0, head: 0, acked: 1, events: [] } as const;
+    const { send } = receiveFrame(session, replica, empty, 1);
+    expect(replica.outbox).toEqual([op]);
+    expect(send).toMatchObject([{ type: 'GOT' }, { type: 'PUSH', firstCounter: 1 }]);
+    const event = {
+      seq: 1,
+      device: id,
+      counter: 1,
+      hlc: op.hlc,
+      at: 1,
+      memoryId: memory,
+      change: op.change,
+      lost: [],
+      conflicts: [],
+    };
+    const events = [{ ...event, kind: 'create', outcome: 'applied' } as const];
+    const { results } = receiveFrame(session, replica, { type: 'DELTA', from: 0, to: 1, head: 1, acked: 1, events }, 1);
+    expect(results[0]?.acknowledged).toEqual([op]);
     expect(session.isCaughtUp).toBe(true);
+  });
+
+  it('[SYN-13] an event with its dot that is not its op means a clone: it takes another id and keeps the op', () => {
+    const { replica, session } = welcomed();
+    const op = replica.write(memory, { writes: creation('mine') }, 1);
+    const event = { seq: 1, device: id, counter: 1, hlc: op.hlc, at: 1, memoryId: memory, change: { writes: creation('its') } };
+    const events = [{ ...event, kind: 'create', outcome: 'applied', lost: [], conflicts: [] } as const];
+    const received = receiveFrame(session, replica, { type: 'DELTA', from: 0, to: 1, head: 1, events }, 1);
+    expect(received.reconnect).toBe('forked');
+    expect(replica.row(memory)?.content).toBe('its');
+    expect(replica.view(memory)?.content).toBe('mine');
+    expect(replica.outbox).toMatchObject([{ counter: 1, origin: { device: id, counter: 1 } }]);
   });
 });

@@ -5,15 +5,8 @@ import type { DeviceId, Epoch } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import type { Hello } from '../../src/protocol/frames.ts';
 import { protocolVersion } from '../../src/protocol/version.ts';
-import {
-  type Effect,
-  type Input,
-  openSession,
-  type Piece,
-  type SessionLimits,
-  type SessionState,
-  step,
-} from '../../src/sync/server-session.ts';
+import { openSession, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
+import type { Effect, Input, Piece } from '../../src/sync/session-io.ts';
 
 const limits: SessionLimits = {
   maxFrameBytes: 1_000,
@@ -22,6 +15,8 @@ const limits: SessionLimits = {
   maxBufferedBytes: 60,
   snapshotMemories: 2,
   helloTimeoutMs: 1_000,
+  pingAfterMs: 25_000,
+  silenceMs: 60_000,
   maxErrors: 3,
 };
 /** Events in a loaded page. */
@@ -47,6 +42,8 @@ class Delivery {
   #loadsBefore = 0;
   #isInSnapshot = false;
   #snapshotPages = 3;
+  /** Seqs of ops that were pushed again: their events have to come after that. */
+  readonly #replayed = new Set<number>();
 
   constructor(log: readonly number[], cursor: number, live: number) {
     this.#log = [...log];
@@ -64,7 +61,7 @@ class Delivery {
       now: 0,
     };
     this.#input({ kind: 'frame', frame: hello, now: 0 });
-    const opened = { epoch, head: log.length, floor: 0, lastCounter: this.#own, live, tokenExpiresAt: 1e9 };
+    const opened = { epoch, head: log.length, floor: 0, lastCounter: this.#own, live, shared: 0, tokenExpiresAt: 1e9 };
     this.#input({ kind: 'opened', opened, now: 0 });
   }
 
@@ -116,14 +113,19 @@ class Delivery {
   work(choice: number, fails: boolean): void {
     const [todo] = this.#todo.splice(choice % Math.max(1, this.#todo.length), 1);
     if (todo === undefined) return;
-    if (todo.kind === 'answer') return this.#input(todo.input);
+    if (todo.kind === 'answer') {
+      if (todo.input.kind === 'pushed' && todo.input.answer.kind === 'pushed' && todo.input.answer.replayedFrom !== null)
+        this.#replayed.add(todo.input.answer.replayedFrom);
+      return this.#input(todo.input);
+    }
     if (fails) {
       this.#loadsBefore = 0;
       return this.#input({ kind: 'loadFailed' });
     }
     if (todo.kind === 'load') return this.#input({ kind: 'loaded', piece: this.#piece(todo.from, pageEvents) });
     const count = this.#snapshotPages-- > 0 ? limits.snapshotMemories : 1;
-    this.#input({ kind: 'loadedSnapshot', memories: Array.from({ length: count }, () => ({ id: 'm' }) as Memory) });
+    const memories = Array.from({ length: count }, () => ({ id: 'm' }) as Memory);
+    this.#input({ kind: 'loadedSnapshot', memories, isLast: count < limits.snapshotMemories });
   }
 
   /** A calm network: everything that is owed arrives. */
@@ -138,6 +140,7 @@ class Delivery {
     expect(this.#cursor).toBe(this.#log.length);
     expect(this.#acked).toBe(this.#own);
     expect(this.#todo).toEqual([]);
+    expect([...this.#replayed]).toEqual([]);
   }
 
   #answerLater(answer: { readonly acked: number; readonly fresh: number; readonly replayedFrom: number | null }): void {
@@ -169,6 +172,7 @@ class Delivery {
     expect(header.from).toBe(piece.from);
     expect(piece.from).toBeLessThanOrEqual(this.#cursor);
     this.#cursor = Math.max(this.#cursor, piece.to);
+    for (const seq of this.#replayed) if (seq > piece.from && seq <= piece.to) this.#replayed.delete(seq);
     expect(header.head).toBeGreaterThanOrEqual(piece.to);
     expect(header.head).toBeLessThanOrEqual(this.#log.length);
     if (header.hash !== undefined) expect([header.hash, header.head]).toEqual([`${piece.to}`, piece.to]);
@@ -227,7 +231,7 @@ const logArb = fc.array(fc.boolean(), { maxLength: 20 }).map((owns) => {
 });
 
 describe('what a session sends', () => {
-  it('[SYN-4] [SYN-8] has no gap, acknowledges only what has arrived, stays within its bounds, and is everything in the end', () => {
+  it('[SYN-4] [SYN-8] [SYN-13] has no gap, answers replays with their events, acknowledges only what has arrived, stays within its bounds, and is everything in the end', () => {
     fc.assert(
       fc.property(
         logArb,

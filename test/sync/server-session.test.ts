@@ -2,19 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceId, Epoch, MemoryId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import type { ClientFrame, Hello } from '../../src/protocol/frames.ts';
+import { helloFlags } from '../../src/protocol/frames.ts';
 import { protocolVersion } from '../../src/protocol/version.ts';
-import {
-  closeCodes,
-  type Effect,
-  type Input,
-  type Opened,
-  openSession,
-  type Piece,
-  type PushAnswer,
-  type SessionLimits,
-  type SessionState,
-  step,
-} from '../../src/sync/server-session.ts';
+import type { Opened } from '../../src/sync/answer-hello.ts';
+import { closeCodes, openSession, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
+import type { Effect, Input, Piece, PushAnswer } from '../../src/sync/session-io.ts';
 
 const device = '11111111-1111-4111-8111-111111111111' as DeviceId;
 const epoch = 'eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee' as Epoch;
@@ -28,6 +20,8 @@ const limits: SessionLimits = {
   maxBufferedBytes: 500,
   snapshotMemories: 2,
   helloTimeoutMs: 10_000,
+  pingAfterMs: 25_000,
+  silenceMs: 50_000,
   maxErrors: 3,
 };
 
@@ -42,7 +36,7 @@ const hello: Hello = {
   token: 't',
   now,
 };
-const opened: Opened = { epoch, head: 0, floor: 0, lastCounter: 0, live: 10, tokenExpiresAt: now + 60_000 };
+const opened: Opened = { epoch, head: 0, floor: 0, lastCounter: 0, live: 10, shared: 0, tokenExpiresAt: now + 60_000 };
 const pushFrame: ClientFrame = { type: 'PUSH', firstCounter: 1, base: 0, ops: [] };
 const accepted: PushAnswer = { kind: 'pushed', acked: 1, head: 1, fresh: 1, replayedFrom: null };
 
@@ -111,7 +105,7 @@ describe('every input in every phase', () => {
     'pushed, a gap': { kind: 'pushed', answer: { kind: 'counter_gap', expected: 7 } },
     'pushed, failed': { kind: 'pushed', answer: { kind: 'failed', code: 'unavailable' } },
     loaded: loaded(0, 1),
-    loadedSnapshot: { kind: 'loadedSnapshot', memories: [] },
+    loadedSnapshot: { kind: 'loadedSnapshot', memories: [], isLast: true },
     loadFailed: { kind: 'loadFailed' },
     committed: committed(0, 1),
     hint: { kind: 'hint', head: 1 },
@@ -119,6 +113,8 @@ describe('every input in every phase', () => {
     drained: { kind: 'drained' },
     tick: { kind: 'tick', now: now + 1 },
     'tick after the time for HELLO': { kind: 'tick', now: now + 10_001 },
+    'tick after a silence': { kind: 'tick', now: now + 25_000 },
+    'tick after a long silence': { kind: 'tick', now: now + 50_000 },
     'tick after the token': { kind: 'tick', now: now + 60_000 },
   } as const satisfies Record<string, Input<Piece>>;
 
@@ -164,7 +160,7 @@ describe('every input in every phase', () => {
       live: ['live', 'ERROR invalid_frame'],
       closed: silent,
     },
-    opened: { new: ['new'], opening: ['live', 'WELCOME'], live: ['live', 'WELCOME'], closed: silent },
+    opened: { new: ['new'], opening: ['live', 'WELCOME', 'progress'], live: ['live', 'WELCOME', 'progress'], closed: silent },
     refused: {
       new: ['closed', 'ERROR unauthorized', 'close 4401'],
       opening: ['closed', 'ERROR unauthorized', 'close 4401'],
@@ -195,6 +191,13 @@ describe('every input in every phase', () => {
     drained: { new: ['new'], opening: ['opening'], live: ['live'], closed: silent },
     tick: { new: ['new'], opening: ['opening'], live: ['live'], closed: silent },
     'tick after the time for HELLO': { new: ['closed', 'close 4408'], opening: ['opening'], live: ['live'], closed: silent },
+    'tick after a silence': { new: ['closed', 'close 4408'], opening: ['opening'], live: ['live', 'PING'], closed: silent },
+    'tick after a long silence': {
+      new: ['closed', 'close 4408'],
+      opening: ['opening'],
+      live: ['closed', 'close 4410'],
+      closed: silent,
+    },
     'tick after the token': {
       new: ['closed', 'close 4408'],
       opening: ['opening'],
@@ -229,13 +232,13 @@ describe('HELLO', () => {
         limits: { maxFrameBytes: 1_000, maxOps: 10, maxInFlight: 2 },
       },
     ]);
-    expect(kinds(effects)).toEqual(['WELCOME', 'load 3']);
+    expect(kinds(effects)).toEqual(['WELCOME', 'load 3', 'progress']);
   });
 
   it('[SYN-2] from a device with ops in the log is followed by a DELTA with their ack, also where there is nothing new', () => {
     // The device holds a whole snapshot with its own op in it, and the connection ended before the DELTA behind it.
     const after = play(...greet({ cursor: 5, lastCounter: 2 }, { head: 5, lastCounter: 2 }));
-    expect(kinds(after.effects)).toEqual(['WELCOME', 'load 5']);
+    expect(kinds(after.effects)).toEqual(['WELCOME', 'load 5', 'progress']);
     const { effects } = step(after.state, loaded(5, 5, { hash: 'h' }), limits);
     expect(effects).toMatchObject([{ kind: 'sendDelta', header: { from: 5, head: 5, acked: 2, hash: 'h' } }]);
   });
@@ -243,6 +246,7 @@ describe('HELLO', () => {
   const resets: readonly (readonly [string, Partial<Hello>, Partial<Opened>])[] = [
     ['epoch_mismatch', { epoch: otherEpoch, cursor: 1 }, { head: 1 }],
     ['epoch_mismatch', { epoch: otherEpoch }, {}],
+    ['epoch_mismatch', { epoch: otherEpoch, cursor: 9 }, { head: 7, shared: 6 }],
     ['cursor_ahead', { epoch, cursor: 6 }, { head: 5 }],
     ['cursor_expired', { epoch, cursor: 1 }, { head: 5, floor: 2 }],
     ['device_forked', { epoch, lastCounter: 1 }, { lastCounter: 2 }],
@@ -250,7 +254,8 @@ describe('HELLO', () => {
   for (const [code, said, found] of resets) {
     it(`[SYN-5] ${JSON.stringify(said)} where the log says ${JSON.stringify(found)}: RESET ${code}, and HELLO again is welcome`, () => {
       const { state, effects } = play(...greet(said, found));
-      expect(sent(effects)).toMatchObject([{ type: 'RESET', code, epoch, floor: found.floor ?? 0, head: found.head ?? 0 }]);
+      const shared = code === 'epoch_mismatch' ? (found.shared ?? 0) : null;
+      expect(sent(effects)).toEqual([{ type: 'RESET', code, epoch, floor: found.floor ?? 0, head: found.head ?? 0, shared }]);
       const again = [frame({ ...hello, lastCounter: 5 }), { kind: 'opened', opened: { ...opened, ...found }, now } as const];
       let next = { state, effects: [] as readonly Effect<Piece>[] };
       for (const input of again) next = step(next.state, input, limits);
@@ -288,6 +293,26 @@ describe('HELLO', () => {
     expect(play(wrong, ...greet(), wrong, frame(hello)).state.phase).toBe('closed');
     // A RESET forgives nothing.
     expect(play(wrong, wrong, ...greet({ cursor: 9 }), wrong).state.phase).toBe('closed');
+  });
+});
+
+describe('what the device has confirmed', () => {
+  it('[SYN-12] is its cursor in HELLO, and what GOT or the base of a PUSH adds to it', () => {
+    const live = greet({ cursor: 3 }, { head: 9 });
+    const progress = (...inputs: readonly Input<Piece>[]) =>
+      play(...live, loaded(3, 9), ...inputs).effects.flatMap((effect) => (effect.kind === 'progress' ? [effect.cursor] : []));
+    expect(play(...live).effects.at(-1)).toEqual({ kind: 'progress', cursor: 3 });
+    expect(progress(frame({ type: 'GOT', to: 5 }))).toEqual([5]);
+    expect(progress(frame({ ...pushFrame, base: 9 } as ClientFrame))).toEqual([9]);
+    expect(progress(frame({ type: 'GOT', to: 2 }))).toEqual([]);
+    // Nobody has what was not sent.
+    expect(progress(frame({ type: 'GOT', to: 99 }))).toEqual([9]);
+    expect(progress(frame({ type: 'GOT', to: 9 }), frame({ type: 'GOT', to: 9 }))).toEqual([]);
+  });
+
+  it('[SYN-12] includes a snapshot that ended, also where no event follows it', () => {
+    const ended = [...greet({}, { head: 50 }), { kind: 'loadedSnapshot', memories: [], isLast: true }] as const;
+    expect(kinds(play(...ended, loaded(50, 50), frame({ type: 'GOT', to: 50 })).effects)).toEqual(['progress']);
   });
 });
 
@@ -347,22 +372,22 @@ describe('SNAPSHOT', () => {
     expect(lacking(121, 101, 10)).toBe('load 101');
     expect(lacking(122, 101, 10)).toBe('loadSnapshot');
     expect(lacking(1, 0, 0)).toBe('loadSnapshot');
-    expect(lacking(0, 0, 0)).toBeUndefined();
+    expect(lacking(0, 0, 0)).toBe('progress');
   });
 
   it('[SYN-5] comes for a new device where the log no longer reaches back', () => {
-    expect(kinds(play(...greet({ cursor: 0 }, { head: 10, floor: 5 })).effects)).toEqual(['WELCOME', 'loadSnapshot']);
+    expect(kinds(play(...greet({ cursor: 0 }, { head: 10, floor: 5 })).effects)).toEqual(['WELCOME', 'loadSnapshot', 'progress']);
   });
 
   it('[SYN-5] is followed by the delta from the head at which it began, ack included', () => {
     const pages = [
       ...greet({ cursor: 0, lastCounter: 4 }, { head: 50, lastCounter: 4 }),
-      { kind: 'loadedSnapshot', memories: [memory('c'), memory('b')] },
+      { kind: 'loadedSnapshot', memories: [memory('c'), memory('b')], isLast: false },
       { kind: 'hint', head: 52 },
     ] as const satisfies readonly Input<Piece>[];
     const more = play(...pages);
     expect(more.effects).toEqual([]);
-    const last = step(more.state, { kind: 'loadedSnapshot', memories: [memory('a')] }, limits);
+    const last = step(more.state, { kind: 'loadedSnapshot', memories: [memory('a')], isLast: true }, limits);
     expect(last.effects).toMatchObject([
       { kind: 'send', frame: { type: 'SNAPSHOT', at: 50, next: null } },
       { kind: 'load', from: 50 },
@@ -375,11 +400,82 @@ describe('SNAPSHOT', () => {
     const { effects } = play(...greet({ cursor: 0 }, { head: 50 }), {
       kind: 'loadedSnapshot',
       memories: [memory('c'), memory('b')],
+      isLast: false,
     });
     expect(effects).toMatchObject([
       { kind: 'send', frame: { type: 'SNAPSHOT', at: 50, next: 'b' } },
       { kind: 'loadSnapshot', after: 'b', limit: 2 },
     ]);
+  });
+
+  it('[SYN-5] ends with the page that says so, however full or small the pages are', () => {
+    const page = (isLast: boolean): Input<Piece> => ({ kind: 'loadedSnapshot', memories: [memory('b')], isLast });
+    expect(sent(play(...greet({}, { head: 50 }), page(false)).effects)).toMatchObject([{ next: 'b' }]);
+    const full: Input<Piece> = { kind: 'loadedSnapshot', memories: [memory('b'), memory('a')], isLast: true };
+    expect(sent(play(...greet({}, { head: 50 }), full).effects)).toMatchObject([{ next: null }]);
+  });
+
+  it('[SYN-5] comes where the flag asks for it, though a delta would be shorter, also of nothing at all', () => {
+    const flags = helloFlags.snapshot;
+    expect(kinds(play(...greet({ flags }, { head: 5, live: 10 })).effects)).toEqual(['WELCOME', 'loadSnapshot', 'progress']);
+    expect(kinds(play(...greet({ flags: flags + 2 ** 40 }, { head: 5 })).effects)).toEqual([
+      'WELCOME',
+      'loadSnapshot',
+      'progress',
+    ]);
+    expect(kinds(play(...greet({ flags: helloFlags.repair }, { head: 5 })).effects)).toEqual(['WELCOME', 'load 0', 'progress']);
+    const empty = play(...greet({ flags }, { head: 0, live: 0 }));
+    const { effects } = step(empty.state, { kind: 'loadedSnapshot', memories: [], isLast: true }, limits);
+    expect(effects).toMatchObject([
+      { kind: 'send', frame: { type: 'SNAPSHOT', at: 0, next: null, memories: [] } },
+      { kind: 'load', from: 0 },
+    ]);
+  });
+
+  it('[SEC-2] is refused to a device that asks for it and names a cursor', () => {
+    const { state, effects } = play(frame({ ...hello, flags: helloFlags.snapshot, cursor: 3 }));
+    expect([state.phase, ...kinds(effects)]).toEqual(['new', 'ERROR invalid_frame']);
+  });
+
+  describe('that was left off', () => {
+    const resume = { at: 40, after: 'b' as MemoryId };
+
+    it('[SYN-5] goes on where it stopped, and the delta behind it begins where the snapshot did', () => {
+      const resumed = play(...greet({ epoch, resume }, { head: 50, floor: 40 }));
+      expect(resumed.effects[1]).toMatchObject({ kind: 'loadSnapshot', after: 'b' });
+      const { effects } = step(resumed.state, { kind: 'loadedSnapshot', memories: [memory('a')], isLast: true }, limits);
+      expect(effects).toMatchObject([
+        { kind: 'send', frame: { type: 'SNAPSHOT', at: 40, next: null } },
+        { kind: 'load', from: 40 },
+      ]);
+    });
+
+    it.each([
+      ['the log no longer reaches back', { epoch }, { head: 50, floor: 41 }],
+      ['it lies ahead', { epoch }, { head: 39 }],
+      ['the device names no epoch', {}, { head: 50 }],
+    ] as const)('[SYN-5] begins anew where %s', (_, said, found) => {
+      const begun = play(...greet({ ...said, resume }, found));
+      expect(begun.effects[1]).toMatchObject({ kind: 'loadSnapshot', after: null });
+      const { effects } = step(begun.state, { kind: 'loadedSnapshot', memories: [memory('z')], isLast: false }, limits);
+      expect(sent(effects)).toMatchObject([{ type: 'SNAPSHOT', at: found.head }]);
+    });
+  });
+
+  it('[SYN-13] comes before what was pushed again meanwhile: the log then goes out from before the first of it', () => {
+    const page = (isLast: boolean): Input<Piece> => ({ kind: 'loadedSnapshot', memories: [memory('b')], isLast });
+    const live = greet({ lastCounter: 9 }, { head: 50, lastCounter: 9 });
+    const twice = [
+      pushed({ acked: 9, head: 50, fresh: 0, replayedFrom: 7 }),
+      pushed({ acked: 9, head: 50, fresh: 0, replayedFrom: 9 }),
+    ];
+    const between = play(...live, page(false), ...twice);
+    expect(between.effects).toEqual([]);
+    const last = step(between.state, page(true), limits);
+    expect(kinds(last.effects)).toEqual(['SNAPSHOT', 'load 6']);
+    const { state, effects } = step(last.state, loaded(6, 50, { ownCounter: 9 }), limits);
+    expect(effects).toMatchObject([{ kind: 'sendDelta', header: { from: 6, head: 50, acked: 9 } }]);
+    expect([state.sent, state.replayedFrom]).toEqual([50, null]);
   });
 
   it('[SYN-4] no commit gets between its pages', () => {
@@ -390,11 +486,43 @@ describe('SNAPSHOT', () => {
 });
 
 describe('time', () => {
+  const tick = (after: number): Input<Piece> => ({ kind: 'tick', now: now + after });
+  const hears = (after: number, sent: ClientFrame = { type: 'PONG' }): Input<Piece> => ({
+    kind: 'frame',
+    frame: sent,
+    now: now + after,
+  });
+
+  it('[SYN-10] a silent device is asked once, and given up when it stays silent', () => {
+    expect(kinds(play(...greet(), tick(24_999)).effects)).toEqual([]);
+    expect(kinds(play(...greet(), tick(25_000)).effects)).toEqual(['PING']);
+    expect(kinds(play(...greet(), tick(25_000), tick(26_000)).effects)).toEqual([]);
+    expect(kinds(play(...greet(), tick(25_000), tick(50_000)).effects)).toEqual([`close ${closeCodes.silent}`]);
+  });
+
+  it('[SYN-10] any frame begins its time anew, a malformed one too', () => {
+    const late = { kind: 'tick', now: now + 59_999 } as const;
+    expect(play(...greet(), tick(25_000), hears(25_001), late).state.phase).toBe('live');
+    expect(kinds(play(...greet(), tick(25_000), hears(25_001), tick(50_001)).effects)).toEqual(['PING']);
+    const malformed: Input<Piece> = { kind: 'malformed', code: 'invalid_frame', detail: '' };
+    expect(play(...greet(), tick(25_000), malformed, late).state.phase).toBe('live');
+  });
+
+  it('[SYN-10] whoever waits for the server is not silent: while a PUSH is answered, while the network takes what was sent', () => {
+    const waits = [...greet(), hears(0, pushFrame)];
+    expect(kinds(play(...waits, tick(55_000)).effects)).toEqual([]);
+    expect(kinds(play(...waits, tick(55_000), pushed({ fresh: 1, head: 0 }), tick(59_000)).effects)).toEqual([]);
+    expect(kinds(play(...greet(), { kind: 'congested' }, tick(30_000)).effects)).toEqual([]);
+    expect(play(...greet(), { kind: 'congested' }, tick(40_000), { kind: 'drained' }, tick(59_000)).state.phase).toBe('live');
+    expect(play(...greet(), { kind: 'congested' }, tick(50_000)).state.phase).toBe('closed');
+  });
+
   it('[SYN-9] an expired token closes the socket at the next tick, a renewed one does not', () => {
-    const until = opened.tokenExpiresAt;
-    expect(play(...greet(), { kind: 'tick', now: until - 1 }).state.phase).toBe('live');
-    expect(kinds(play(...greet(), { kind: 'tick', now: until }).effects)).toEqual(['ERROR unauthorized', 'close 4401']);
-    const renewed = [...greet(), { kind: 'authenticated', tokenExpiresAt: until + 1_000 }] as const;
+    const until = now + 20_000;
+    const live = greet({}, { tokenExpiresAt: until });
+    expect(play(...live, { kind: 'tick', now: until - 1 }).state.phase).toBe('live');
+    expect(kinds(play(...live, { kind: 'tick', now: until }).effects)).toEqual(['ERROR unauthorized', 'close 4401']);
+    const renewed = [...live, { kind: 'authenticated', tokenExpiresAt: until + 1_000 }] as const;
     expect(play(...renewed, { kind: 'tick', now: until }).state.phase).toBe('live');
     expect(play(...renewed, { kind: 'tick', now: until + 1_000 }).state.phase).toBe('closed');
   });

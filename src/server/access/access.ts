@@ -21,6 +21,7 @@ import { deleteUser } from './delete-user.ts';
 import { type Device, listDevices, openReplica, revokeDevice, touchDevice } from './devices.ts';
 import { endSessions } from './end-sessions.ts';
 import { createEndedSessions, type EndedSessions } from './ended-sessions.ts';
+import { type EndedOpenSession, findEnded, type OpenSession } from './find-ended.ts';
 import { type LoginRefusal, login } from './login.ts';
 import type { Principal } from './principal.ts';
 import { type RefreshRefusal, type Renewal, refresh } from './refresh.ts';
@@ -49,6 +50,8 @@ export interface Access {
   openReplica(principal: Principal, id: DeviceId): Promise<Result<Replica, DeviceRefusal>>;
   /** Last seen now, with the log applied up to `cursor`. */
   touchDevice(userId: UserId, ordinal: number, cursor: number): Promise<void>;
+  /** Those of the sessions that ended, in whatever process. */
+  findEnded(open: readonly OpenSession[]): Promise<readonly EndedOpenSession[]>;
   /** Sessions that were ended by this process. */
   readonly endedSessions: EndedSessions;
 }
@@ -87,6 +90,7 @@ export function createAccess({ db, now, secret }: CreateAccessDeps, options: Acc
     revokeDevice: (userId, id) => revokeDevice(deps, userId, id),
     openReplica: (principal, id) => openReplica(deps, principal, id),
     touchDevice: (userId, ordinal, cursor) => touchDevice(deps, userId, ordinal, cursor),
+    findEnded: (open) => findEnded(deps, open),
     endedSessions: ended,
   };
 }

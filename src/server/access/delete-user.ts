@@ -15,11 +15,12 @@ const orderByTable: Readonly<Record<keyof Tables, number>> = {
   memories: 2,
   conflicts: 3,
   memory_accesses: 4,
-  refresh_tokens: 5,
-  sessions: 6,
-  devices: 7,
-  accounts: 8,
-  users: 9,
+  epochs: 5,
+  refresh_tokens: 6,
+  sessions: 7,
+  devices: 8,
+  accounts: 9,
+  users: 10,
 };
 
 const tables = (Object.keys(orderByTable) as (keyof Tables)[]).sort((a, b) => orderByTable[a] - orderByTable[b]);

@@ -1,4 +1,4 @@
-/** Tells this process which sessions have ended, so that their sockets close at once. Other nodes find out by asking again. */
+/** Tells this process which sessions have ended, so that their sockets close at once. Other nodes ask for the sessions of their sockets (find-ended.ts). */
 import type { DeviceId, SessionId, UserId } from '../../core/ids.ts';
 
 /** One session, or one device in whatever session, or with neither everything of the user. */

@@ -1,8 +1,9 @@
 /** What can be asked of the one write path (LOG-7), and what it answers. */
+
+import type { Change } from '../../core/change.ts';
 import type { LogEvent } from '../../core/event.ts';
 import type { DeviceId, MemoryId, UserId } from '../../core/ids.ts';
 import type { MemoryState } from '../../core/merge.ts';
-import type { Change } from '../../core/patch.ts';
 import type { PushedOp } from '../../protocol/frames.ts';
 import type { Queryable } from '../infra/database.ts';
 
@@ -38,7 +39,17 @@ export interface WriteRequest {
   readonly alsoWrite?: (tx: Queryable) => Promise<void>;
 }
 
-export type AppendRequest = PushRequest | WriteRequest;
+/** SYN-12: takes away tombstones that nobody can miss any more, at most as many as one event names. */
+export interface CollectRequest {
+  readonly kind: 'collect';
+  readonly userId: UserId;
+  /** Those whose last event was accepted before this, Unix ms. */
+  readonly deletedBefore: number;
+  /** A device that was seen since holds its share back until it has confirmed it, Unix ms. */
+  readonly seenAfter: number;
+}
+
+export type AppendRequest = PushRequest | WriteRequest | CollectRequest;
 
 export type Decision =
   | { readonly write: Change; readonly erase?: boolean }
@@ -48,6 +59,7 @@ export type Decision =
 export type AppendResult =
   | PushResult
   | WriteResult
+  | CollectResult
   | { readonly kind: 'counter_gap'; readonly expected: number }
   /** The base is above the head: the device has seen what this log never held. */
   | { readonly kind: 'cursor_ahead'; readonly head: number }
@@ -60,6 +72,14 @@ export interface PushResult {
   readonly head: number;
   /** Counters that were in the log before: first and last, null when all were new. */
   readonly replayed: { readonly first: number; readonly last: number } | null;
+}
+
+export interface CollectResult {
+  readonly kind: 'collected';
+  /** Memories that are gone. With none there was no event. */
+  readonly count: number;
+  /** There is more to collect. */
+  readonly more: boolean;
 }
 
 export interface WriteResult {

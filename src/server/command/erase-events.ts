@@ -21,6 +21,24 @@ const blankStatement: Statement = {
     where e.user_id = $1::uuid and e.seq = b.seq`,
 };
 
+/**
+ * Events of a memory that was collected and its id used again, or not: nothing links to them, so they are looked for up to
+ * the floor, where the last of them lies (SYN-12).
+ */
+const formerStatement: Statement = {
+  name: 'erase-former',
+  text: `select e.seq, e.kind, e.wire, e.meta, e.salt from events e
+    where e.user_id = $1::uuid and e.seq > $3::bigint and e.memory_id = $2::uuid and e.salt is not null
+      and e.seq <= (select h.floor from user_heads h where h.user_id = $1::uuid)
+    order by e.seq limit 500`,
+};
+
+const formerSinceStatement: Statement = {
+  name: 'former-since',
+  text: `select min(e.at_ms) as at_ms from events e where e.user_id = $1::uuid and e.memory_id = $2::uuid
+    and e.seq <= (select h.floor from user_heads h where h.user_id = $1::uuid)`,
+};
+
 const conflictsStatement: Statement = {
   name: 'erase-conflicts',
   text: 'delete from conflicts where user_id = $1::uuid and memory_id = $2::uuid',
@@ -29,12 +47,33 @@ const conflictsStatement: Statement = {
 /** Runs in the transaction that wrote the erasing event, after it. That event has no content and stays whole. */
 export async function eraseEvents(tx: Queryable, userId: UserId, id: MemoryId): Promise<void> {
   const [newest] = await tx.query<{ seq: number }>(newestStatement, [userId, id]);
-  for await (const page of readWholeChain(tx, userId, newest?.seq ?? 0)) {
-    const blanked = page.flatMap((record) => blank(record) ?? []);
-    const column = <K extends keyof Blanked>(name: K): Blanked[K][] => blanked.map((row) => row[name]);
-    await tx.query(blankStatement, [userId, column('seq'), column('wire'), column('payloadHash')]);
-  }
+  for await (const page of readWholeChain(tx, userId, newest?.seq ?? 0)) await blankPage(tx, userId, page);
+  for await (const page of readFormerLife(tx, userId, id)) await blankPage(tx, userId, page);
   await tx.query(conflictsStatement, [userId, id]);
+}
+
+/** When the log first heard of a memory that is collected, Unix ms; null when it never did. */
+export async function readFormerSince(db: Queryable, userId: UserId, id: MemoryId): Promise<number | null> {
+  const [found] = await db.query<{ at_ms: number | null }>(formerSinceStatement, [userId, id]);
+  return found?.at_ms ?? null;
+}
+
+type Blankable = Pick<EventRecord, 'seq' | 'kind' | 'wire' | 'meta' | 'salt'>;
+
+async function* readFormerLife(tx: Queryable, userId: UserId, id: MemoryId): AsyncGenerator<readonly Blankable[]> {
+  for (let after = 0; ; ) {
+    const page: readonly Blankable[] = await tx.query<Blankable>(formerStatement, [userId, id, after]);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page;
+    after = last.seq;
+  }
+}
+
+async function blankPage(tx: Queryable, userId: UserId, page: readonly Blankable[]): Promise<void> {
+  const blanked = page.flatMap((record) => blank(record) ?? []);
+  const column = <K extends keyof Blanked>(name: K): Blanked[K][] => blanked.map((row) => row[name]);
+  await tx.query(blankStatement, [userId, column('seq'), column('wire'), column('payloadHash')]);
 }
 
 interface Blanked {
@@ -43,7 +82,7 @@ interface Blanked {
   readonly payloadHash: Uint8Array;
 }
 
-function blank({ seq, kind, wire, meta, salt }: EventRecord): Blanked | null {
+function blank({ seq, kind, wire, meta, salt }: Blankable): Blanked | null {
   if (salt === null || eventKinds[kind] === 'erase') return null;
   const { payloadAt } = bytesToMeta(meta);
   const prefix = wire.subarray(0, payloadAt);

@@ -10,10 +10,12 @@ import { AppError } from '../../core/errors.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { MemoryState } from '../../core/merge.ts';
 import { requiredRegisters } from '../../core/register.ts';
+import { wireLimits } from '../../protocol/limits.ts';
 import { type Database, DatabaseUnavailable, type Queryable } from '../infra/database.ts';
 import { type PlacedDot, readFirstDots } from '../log/clock-at.ts';
 import { type Head, lockHead, readHead, readHeads } from '../log/head.ts';
 import { type DeviceNames, readStates } from '../project/memory-rows.ts';
+import { deleteTombstones, readTombstones, type Tombstone } from '../project/tombstones.ts';
 import type { AppendCache, CachedUser } from './append-cache.ts';
 import type { AppendRequest, AppendResult } from './append-request.ts';
 import { writePlans } from './append-statement.ts';
@@ -169,6 +171,9 @@ function isSureWithoutWriting(plan: UserPlan): boolean {
 
 /** One user's requests under the head's lock: nothing can move meanwhile. */
 async function commitLocked(deps: GroupCommitDeps, group: UserGroup): Promise<void> {
+  // What a collection takes away, another request of the same transaction might write.
+  if (group.pending.length > 1 && group.pending.some(({ request }) => request.kind === 'collect'))
+    return commitOneByOne(deps, group);
   try {
     const plan = await deps.db.transaction(async (tx) => {
       await lockHead(tx, group.userId);
@@ -187,16 +192,23 @@ async function commitLocked(deps: GroupCommitDeps, group: UserGroup): Promise<vo
       for (const item of group.pending) item.resolve({ kind: 'unknown_user' });
       return;
     }
-    if (plan.events.length > 0) deps.cache.expect(plan);
+    if (plan.collected.size > 0) deps.cache.forget(group.userId);
+    else if (plan.events.length > 0) deps.cache.expect(plan);
     settle(deps, group, plan);
   } catch (error) {
     deps.cache.forget(group.userId);
     if (group.pending.length === 1 || error instanceof DatabaseUnavailable) return rejectAll([group], error);
-    for (const item of group.pending) await commitLocked(deps, { ...group, pending: [item] });
+    await commitOneByOne(deps, group);
   }
 }
 
+async function commitOneByOne(deps: GroupCommitDeps, group: UserGroup): Promise<void> {
+  for (const item of group.pending) await commitLocked(deps, { ...group, pending: [item] });
+}
+
 async function writeFurther(tx: Queryable, group: UserGroup, plan: UserPlan): Promise<void> {
+  const collected = { floor: plan.after.floor, ids: [...plan.collected] };
+  if (collected.ids.length > 0) await deleteTombstones(tx, group.userId, collected);
   for (const [index, { request }] of group.pending.entries()) {
     if (request.kind === 'write' && plan.results[index]?.kind === 'written') await request.alsoWrite?.(tx);
   }
@@ -249,11 +261,18 @@ async function planGroups(
       clockByBase: user.clockByBase,
       dotsSince: await readDots(db, user, group),
       requests: group.pending.map((item) => item.request),
+      tombstones: await readCollectible(db, group),
       at: deps.now(),
     });
     planned.push({ group, guarded: { plan, presumedNew: own.presumedNew, names: names(group.userId) } });
   }
   return planned;
+}
+
+/** One more than an event takes, so that it shows whether there is more. */
+async function readCollectible(db: Queryable, group: UserGroup): Promise<readonly Tombstone[]> {
+  const request = group.pending.map((item) => item.request).find(({ kind }) => kind === 'collect');
+  return request?.kind === 'collect' ? readTombstones(db, { ...request, limit: wireLimits.collectIds + 1 }) : [];
 }
 
 interface TouchedMemories {
@@ -278,6 +297,7 @@ function touchedMemories(deps: GroupCommitDeps, group: UserGroup, newOnes: 'pres
 }
 
 function memoriesOf(request: AppendRequest): readonly { readonly id: MemoryId; readonly isNew: boolean }[] {
+  if (request.kind === 'collect') return [];
   if (request.kind === 'write') return [{ id: request.memoryId, isNew: request.expectNew === true }];
   return request.ops.map((op) => ({ id: op.memoryId, isNew: looksNew(op.change.writes) }));
 }
@@ -306,6 +326,7 @@ function namesOf(head: Head, groups: readonly UserGroup[]): DeviceNames {
   for (const group of groups) {
     if (group.userId !== head.userId) continue;
     for (const { request } of group.pending) {
+      if (request.kind === 'collect') continue;
       const replica = request.kind === 'push' ? request.device : request.actor;
       idByOrdinal.set(replica.ordinal, replica.id);
     }
@@ -338,7 +359,8 @@ function missing(what: string, name: number | string): never {
 
 const unknownUser = (userId: UserId): never => missing('user', userId);
 
-const needsTransaction = ({ request }: Pending): boolean => request.kind === 'write' && request.alsoWrite !== undefined;
+const needsTransaction = ({ request }: Pending): boolean =>
+  request.kind === 'collect' || (request.kind === 'write' && request.alsoWrite !== undefined);
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
   return [items.filter(test), items.filter((item) => !test(item))];

@@ -5,12 +5,12 @@ import type { ConflictId, MemoryId, UserId } from '../../core/ids.ts';
 import type { Memory, MemoryFields } from '../../core/memory.ts';
 import { fieldsOf } from '../../core/merge.ts';
 import { err, ok, type Result } from '../../core/result.ts';
-import type { Database } from '../infra/database.ts';
+import type { Database, Queryable } from '../infra/database.ts';
 import { readStateAt } from '../project/memory-at.ts';
 import { stateToMemory } from '../project/memory-rows.ts';
 import type { Replica, WriteRequest } from './append-request.ts';
 import { readConflictKey } from './conflict-key.ts';
-import { eraseEvents } from './erase-events.ts';
+import { eraseEvents, readFormerSince } from './erase-events.ts';
 import type { GroupCommit } from './group-commit.ts';
 import {
   decideCreate,
@@ -82,8 +82,14 @@ export function createMemoryCommands({ db, append, newId }: MemoryCommandDeps): 
     update: (writer, id, fields, precondition) => write(writer, id, { decide: decideUpdate(fields, precondition) }),
     patch: (writer, id, patch, precondition) => write(writer, id, { decide: decidePatch(patch, precondition) }),
     delete: (writer, id, precondition) => write(writer, id, { decide: decideDelete(precondition) }),
-    erase: (writer, id, precondition) =>
-      write(writer, id, { decide: decideErase(precondition), alsoWrite: (tx) => eraseEvents(tx, writer.userId, id) }),
+    async erase(writer, id, precondition) {
+      const alsoWrite = (tx: Queryable): Promise<void> => eraseEvents(tx, writer.userId, id);
+      const erased = await write(writer, id, { decide: decideErase(precondition), alsoWrite });
+      if (erased.ok || erased.error.code !== 'unknown_memory') return erased;
+      // Its row was collected; its content is still in the log (SYN-12).
+      const formerSince = await readFormerSince(db, writer.userId, id);
+      return formerSince === null ? erased : write(writer, id, { decide: decideErase(precondition, formerSince), alsoWrite });
+    },
     async restore(writer, id, seq) {
       const past = await readStateAt(db, writer.userId, id, { seq });
       return past.ok ? write(writer, id, { decide: decideRestore(fieldsOf(past.value)) }) : err({ code: past.error });

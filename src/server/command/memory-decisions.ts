@@ -3,12 +3,13 @@
  * lock, so a decision never rests on an old read.
  */
 import type { Operation } from 'fast-json-patch';
+import type { Change } from '../../core/change.ts';
 import { zeroHlc } from '../../core/clock.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { type MemoryId, serverDeviceId } from '../../core/ids.ts';
 import type { MemoryFields } from '../../core/memory.ts';
 import { fieldsOf, type MemoryState, merge, type RejectionCode } from '../../core/merge.ts';
-import { applyToDocument, type Change, toDocument } from '../../core/patch.ts';
+import { applyToDocument, toDocument } from '../../core/patch.ts';
 import { emptyValue, type RegisterName, type RegisterValue, tagRegister, valuesEqual, type Write } from '../../core/register.ts';
 import type { Decision } from './append-request.ts';
 
@@ -52,15 +53,23 @@ export function decideDelete(precondition: Precondition): Decide {
   };
 }
 
-/** The payload keeps the time of creation, which a rebuild finds nowhere else once the other events are blank. */
-export function decideErase(precondition: Precondition): Decide {
+/**
+ * The payload keeps the time of creation, which a rebuild finds nowhere else once the other events are blank.
+ * @param formerSince of a memory that was collected: when the log first heard of it, Unix ms.
+ */
+export function decideErase(precondition: Precondition, formerSince: number | null = null): Decide {
   return (state) => {
-    if (state === null) return refuse('unknown_memory');
+    if (state === null) {
+      if (formerSince === null) return refuse('unknown_memory');
+      return precondition === 'any' ? eraseOf(formerSince) : refuse('changed_meanwhile');
+    }
     if (state.erased) return refuse('unchanged');
     if (!matches(state, precondition)) return refuse('changed_meanwhile');
-    return { write: { writes: [], createdAt: state.createdAt }, erase: true };
+    return eraseOf(state.createdAt);
   };
 }
+
+const eraseOf = (createdAt: number): Decision => ({ write: { writes: [], createdAt }, erase: true });
 
 export function decideRestore(past: MemoryFields): Decide {
   return (state) => {

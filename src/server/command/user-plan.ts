@@ -6,8 +6,9 @@ import { randomBytes } from 'node:crypto';
 import { clampHlc, compareHlc, type Hlc, tick } from '../../core/clock.ts';
 import type { ConflictRef, LogEvent } from '../../core/event.ts';
 import { conflictId, eventHash, payloadHash, saltBytes } from '../../core/hash-chain.ts';
-import { type ConflictId, type MemoryId, serverDeviceId } from '../../core/ids.ts';
+import { type ConflictId, type MemoryId, nilMemoryId, serverDeviceId } from '../../core/ids.ts';
 import {
+  forgottenState,
   isDeleted,
   type MemoryState,
   type Merged,
@@ -17,14 +18,16 @@ import {
   type Rejected,
   type Resolution,
 } from '../../core/merge.ts';
-import { moveRow } from '../../core/state-hash.ts';
+import { moveRow, removeRow } from '../../core/state-hash.ts';
 import type { VectorClock } from '../../core/vector-clock.ts';
+import { wireLimits } from '../../protocol/limits.ts';
 import { packEvent } from '../../protocol/wire-events.ts';
 import { joinParts, sha256 } from '../infra/bytes.ts';
 import { clockAt, type PlacedDot } from '../log/clock-at.ts';
 import type { Head } from '../log/head.ts';
 import { type FlatClock, flatClockWith, flattenClock, hashedHeader, metaToBytes } from '../log/log-bytes.ts';
 import type { EventRow } from '../log/rows.ts';
+import type { Tombstone } from '../project/tombstones.ts';
 import type { AppendRequest, AppendResult, PushRequest, Replica, WriteRequest } from './append-request.ts';
 
 export interface ConflictChange extends OpenConflict {
@@ -44,6 +47,8 @@ export interface UserPlan {
   /** Those of them that did not exist before. */
   readonly created: ReadonlySet<MemoryId>;
   readonly conflicts: ReadonlyMap<ConflictId, ConflictChange>;
+  /** Memories whose rows go, with their conflicts, before the states are written (SYN-12). */
+  readonly collected: ReadonlySet<MemoryId>;
   /** In the order of the requests. */
   readonly results: readonly AppendResult[];
   /** For each device that wrote, its last counter in this plan. */
@@ -61,13 +66,17 @@ export interface PlanInput {
   /** For every other base below the head that a request names, at least the first dot of each device after it. */
   readonly dotsSince: (base: number) => Iterable<PlacedDot>;
   readonly requests: readonly AppendRequest[];
+  /** What a collect request may take, oldest first. */
+  readonly tombstones?: readonly Tombstone[];
   /** Server time, Unix ms. */
   readonly at: number;
+  /** Salts of the payload hashes (LOG-4). Default: the system's; a simulation draws its own. */
+  readonly randomBytes?: (size: number) => Uint8Array;
 }
 
 export function planUser(input: PlanInput): UserPlan {
   const draft = new UserDraft(input);
-  const results = input.requests.map((request) => (request.kind === 'push' ? draft.push(request) : draft.write(request)));
+  const results = input.requests.map((request) => draft.answer(request));
   return draft.finish(results);
 }
 
@@ -92,6 +101,7 @@ class UserDraft {
   readonly #touched = new Map<MemoryId, MemoryState>();
   readonly #created = new Set<MemoryId>();
   readonly #conflicts = new Map<ConflictId, ConflictChange>();
+  readonly #collected = new Set<MemoryId>();
   readonly #clock: Map<number, number>;
   readonly #dots: PlacedDot[] = [];
   readonly #deviceByOrdinal: Map<number, Replica['id']>;
@@ -103,17 +113,32 @@ class UserDraft {
   #hash: Uint8Array;
   #stateHash: Head['stateHash'];
   #live: number;
+  #floor: number;
 
   constructor(input: PlanInput) {
     const { head } = input;
     this.#input = input;
-    this.#salts = randomBytes(saltBytes * input.requests.reduce((sum, request) => sum + opsOf(request), 0));
+    this.#salts = (input.randomBytes ?? randomBytes)(
+      saltBytes * input.requests.reduce((sum, request) => sum + opsOf(request), 0),
+    );
     this.#clock = new Map(head.clock);
     this.#deviceByOrdinal = new Map(head.deviceByOrdinal);
     this.#seq = head.seq;
     this.#hash = head.hash;
     this.#stateHash = head.stateHash;
     this.#live = head.live;
+    this.#floor = head.floor;
+  }
+
+  answer(request: AppendRequest): AppendResult {
+    switch (request.kind) {
+      case 'push':
+        return this.push(request);
+      case 'write':
+        return this.write(request);
+      case 'collect':
+        return this.collect();
+    }
   }
 
   /** LOG-2: counters up to the last are replays, the next ones become events, a gap refuses the whole request. */
@@ -160,6 +185,40 @@ class UserDraft {
     return { kind: 'written', state: this.#state(memoryId), event };
   }
 
+  /** SYN-12: one event names what goes, so that devices and rebuilds let go of the same rows at the same place. */
+  collect(): AppendResult {
+    const waiting = (this.#input.tombstones ?? []).filter(({ id }) => !this.#collected.has(id) && !this.#touched.has(id));
+    const taken = waiting.slice(0, wireLimits.collectIds);
+    if (taken.length === 0) return { kind: 'collected', count: 0, more: false };
+    for (const { id, seq } of taken) {
+      this.#collected.add(id);
+      this.#stateHash = removeRow(this.#stateHash, id, seq);
+    }
+    this.#floor = taken.reduce((floor, { seq }) => Math.max(floor, seq), this.#floor);
+    const { at } = this.#input;
+    const counter = (this.#clock.get(server.ordinal) ?? 0) + 1;
+    const hlc: Hlc = { ms: at, count: 0 };
+    const change = { writes: [] };
+    const op = { device: server, actor: null, counter, base: this.#seq, hlc, memoryId: nilMemoryId, change };
+    const collected = { floor: this.#floor, ids: taken.map(({ id }) => id) };
+    const event: LogEvent = {
+      seq: ++this.#seq,
+      device: server.id,
+      counter,
+      hlc,
+      at,
+      memoryId: nilMemoryId,
+      kind: 'collect',
+      outcome: 'applied',
+      change: null,
+      lost: [],
+      conflicts: [],
+      collected,
+    };
+    this.#store(op, event, null, null);
+    return { kind: 'collected', count: taken.length, more: waiting.length > taken.length };
+  }
+
   finish(results: readonly AppendResult[]): UserPlan {
     const after: Head = {
       ...this.#input.head,
@@ -168,6 +227,7 @@ class UserDraft {
       clock: this.#clock,
       stateHash: this.#stateHash,
       live: this.#live,
+      floor: this.#floor,
       deviceByOrdinal: this.#deviceByOrdinal,
     };
     return {
@@ -177,6 +237,7 @@ class UserDraft {
       states: this.#touched,
       created: this.#created,
       conflicts: this.#conflicts,
+      collected: this.#collected,
       results,
       lastCounterByDevice: this.#lastCounterByDevice,
       clockByBase: this.#clockByBase,
@@ -184,7 +245,7 @@ class UserDraft {
   }
 
   #state(id: MemoryId): MemoryState | null {
-    return this.#touched.get(id) ?? this.#input.states.get(id) ?? null;
+    return this.#touched.get(id) ?? (this.#collected.has(id) ? null : (this.#input.states.get(id) ?? null));
   }
 
   #append(op: OpToAppend): LogEvent {
@@ -193,7 +254,8 @@ class UserDraft {
     const before = this.#state(op.memoryId);
     const hlc = clampHlc(op.hlc, at);
     const placed = { memoryId: op.memoryId, seq, device: op.device.id, base: op.base, hlc, at, change: op.change };
-    const outcome = merge(before, op.erase === true ? { ...placed, erase: true } : placed);
+    const outcome =
+      op.erase === true ? merge(before ?? forgottenState(placed), { ...placed, erase: true }) : merge(before, placed);
     const conflicts = this.#keepOutcome(before, outcome, op.memoryId, head);
     const event = toEvent(op, { seq, hlc, at }, outcome, conflicts);
     this.#store(op, event, before, compareHlc(hlc, op.hlc) === 0 ? null : op.hlc);
@@ -209,7 +271,7 @@ class UserDraft {
     this.#stateHash = moveRow(this.#stateHash, memoryId, before?.seq ?? 0, state.seq);
     this.#live += Number(!isDeleted(state)) - Number(before !== null && !isDeleted(before));
     const keep = (conflict: OpenConflict, resolution: Resolution | null): ConflictRef => {
-      const id = conflictId(sha256, head.epoch, memoryId, conflict.register, conflict.loserSeq);
+      const id = conflictId(sha256, head.origin, memoryId, conflict.register, conflict.loserSeq);
       const at = this.#conflicts.get(id)?.at ?? this.#input.at;
       this.#conflicts.set(id, { ...conflict, id, memoryId, at, resolution, resolvedSeq: resolution === null ? null : state.seq });
       return { id, register: conflict.register, winnerSeq: conflict.winnerSeq, loserSeq: conflict.loserSeq };

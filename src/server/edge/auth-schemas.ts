@@ -1,7 +1,8 @@
 /** What goes in and out of /auth. */
 import { z } from 'zod';
 import { type DeviceId, idSchema, type SessionId, serverDeviceId, type UserId } from '../../core/ids.ts';
-import { isStorable, text } from '../../core/memory.ts';
+import { isStorable } from '../../core/memory.ts';
+import { text } from '../../core/memory-schemas.ts';
 import { accessLimits } from '../access/access-limits.ts';
 import { settingsFault } from './settings-fault.ts';
 
@@ -12,11 +13,9 @@ const emailSchema = z.string().trim().toLowerCase().max(accessLimits.emailChars)
 const passwordSchema = z.string().min(1).refine(isStorable, 'must not contain NUL or lone surrogates');
 
 const deviceClaimSchema = z.strictObject({
-  id: idSchema<DeviceId>()
-    .refine((id) => id !== serverDeviceId, 'is reserved')
-    .optional(),
-  name: text(accessLimits.deviceNameChars).optional(),
-  platform: text(accessLimits.devicePlatformChars).optional(),
+  id: z.optional(idSchema<DeviceId>().check(z.refine((id) => id !== serverDeviceId, 'is reserved'))),
+  name: z.optional(text(accessLimits.deviceNameChars)),
+  platform: z.optional(text(accessLimits.devicePlatformChars)),
 });
 
 export const credentialsSchema = z.strictObject({

@@ -13,8 +13,8 @@ import { cursorText, limit, seq, time } from './query-values.ts';
 import { route } from './route.ts';
 
 const auditQuery = z.strictObject({
-  memoryId: idSchema<MemoryId>().optional(),
-  deviceId: idSchema<DeviceId>().optional(),
+  memoryId: z.optional(idSchema<MemoryId>()),
+  deviceId: z.optional(idSchema<DeviceId>()),
   kind: z.enum(eventKinds).optional(),
   from: time.optional(),
   to: time.optional(),

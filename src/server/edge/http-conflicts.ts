@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { type ConflictId, idSchema, type MemoryId } from '../../core/ids.ts';
-import { sourceSchema } from '../../core/memory.ts';
+import { sourceSchema } from '../../core/memory-schemas.ts';
 import { type ConflictSide, type ConflictView, listConflicts, readConflict } from '../read/read-conflicts.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { namedDeviceSchema, namedDeviceToJson } from './event-json.ts';

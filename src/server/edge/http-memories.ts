@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { idSchema, type MemoryId, type UserId } from '../../core/ids.ts';
-import { scopeSchema, tagSchema, typeSchema } from '../../core/memory.ts';
+import { scopeSchema, tagSchema, typeSchema } from '../../core/memory-schemas.ts';
 import type { MemoryCommands } from '../command/memory-commands.ts';
 import type { Queryable } from '../infra/database.ts';
 import type { AccessCounts } from '../read/access-counts.ts';

@@ -2,11 +2,13 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError, type FieldError } from '../../core/errors.ts';
+import type { SyncMetrics } from './metrics.ts';
 import { createOpenApi } from './openapi.ts';
 import { route } from './route.ts';
 
 export interface OperationsDeps {
   readonly version: string;
+  readonly metrics: SyncMetrics;
   /** What the server needs and does not have; empty when it is ready. */
   readonly missing: () => Promise<readonly MissingPart[]>;
 }
@@ -20,7 +22,7 @@ interface MissingPart {
 const healthSchema = z.object({ status: z.literal('ok'), version: z.string() });
 const readySchema = z.object({ status: z.literal('ready') });
 
-export function registerOperations(app: FastifyInstance, { version, missing }: OperationsDeps): void {
+export function registerOperations(app: FastifyInstance, { version, missing, metrics }: OperationsDeps): void {
   const document = once(() => createOpenApi(app.declaredRoutes, version));
   route(
     app,
@@ -49,6 +51,18 @@ export function registerOperations(app: FastifyInstance, { version, missing }: O
       if (parts.length > 0) throw new AppError('unavailable', 'Not ready: see errors.', parts.map(toFieldError));
       return { status: 200, body: { status: 'ready' as const } };
     },
+  );
+  route(
+    app,
+    {
+      method: 'GET',
+      url: '/metrics',
+      summary: 'Counters for Prometheus, in its text format; nothing of any user',
+      tag: 'operations',
+      auth: false,
+      answers: { 200: { mediaTypes: ['text/plain'] } },
+    },
+    async () => ({ status: 200, headers: { 'content-type': metrics.contentType }, body: await metrics.text() }),
   );
   route(
     app,

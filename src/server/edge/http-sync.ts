@@ -2,14 +2,13 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
-import { type DeviceId, type Epoch, idSchema, type MemoryId } from '../../core/ids.ts';
+import { type DeviceId, idSchema, type MemoryId } from '../../core/ids.ts';
 import { stateHashToString } from '../../core/state-hash.ts';
 import { packDelta } from '../../protocol/binary-codec.ts';
 import type { PushedOp } from '../../protocol/frames.ts';
 import { eventToJson, opFromJson } from '../../protocol/json-codec.ts';
 import { eventSchema, type JsonPushedOp, pushBody } from '../../protocol/json-frames.ts';
 import { MalformedValue } from '../../protocol/packed-values.ts';
-import type { Access } from '../access/access.ts';
 import type { PushOps } from '../command/push-ops.ts';
 import type { Queryable } from '../infra/database.ts';
 import {
@@ -17,19 +16,18 @@ import {
   readChanges,
   readUpdatedBytes,
   readUpdatedEvents,
-  type SyncCursor,
   type SyncPosition,
+  type UpdatesRequest,
 } from '../read/read-changes.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { registerSyncHello, type SyncHelloDeps } from './http-sync-hello.ts';
 import { memorySchema, memoryToJson } from './memory-json.ts';
 import { cursorText, limit } from './query-values.ts';
 import { route } from './route.ts';
+import { binaryAnswer, binaryMediaType, parseSyncCursor, syncCursorToText, wantsBinary } from './sync-answers.ts';
 import { unwrap } from './unwrap.ts';
 
-export interface SyncRouteDeps {
-  readonly db: Queryable;
+export interface SyncRouteDeps extends SyncHelloDeps {
   readonly push: PushOps;
-  readonly access: Pick<Access, 'openReplica' | 'touchDevice'>;
 }
 
 const position = { cursor: z.string(), head: z.int(), done: z.boolean() };
@@ -41,18 +39,15 @@ const updatesSchema = z.union([
   z.object({ events: z.array(eventSchema), ...position }),
 ]);
 
-const cursorSchema = z.tuple([idSchema<Epoch>(), z.int().min(0)]);
-
-const binary = 'application/msgpack';
-
 const tag = 'sync';
 
 export function registerSyncRoutes(app: FastifyInstance, deps: SyncRouteDeps): void {
+  registerSyncHello(app, deps);
   registerUpdates(app, deps);
   registerPush(app, deps);
 }
 
-function registerUpdates(app: FastifyInstance, { db }: SyncRouteDeps): void {
+function registerUpdates(app: FastifyInstance, { db, access }: SyncRouteDeps): void {
   route(
     app,
     {
@@ -66,21 +61,34 @@ function registerUpdates(app: FastifyInstance, { db }: SyncRouteDeps): void {
         cursor: cursorText.optional(),
         limit: limit(1_000, 500).meta({ description: 'Events to go through.' }),
         form: z.enum(['changes', 'events']).default('changes'),
+        device: z
+          .optional(idSchema<DeviceId>())
+          .meta({ description: 'Has applied the log up to the cursor: kept as its sync lag.' }),
       }),
-      answers: { 200: { json: updatesSchema, mediaTypes: [binary] } },
-      errors: ['cursor_ahead', 'epoch_mismatch', 'cursor_expired'],
+      answers: { 200: { json: updatesSchema, mediaTypes: [binaryMediaType] } },
+      errors: ['cursor_ahead', 'epoch_mismatch', 'cursor_expired', 'too_many_devices'],
     },
-    async ({ principal: { userId }, query, request }) => {
-      const pull = { userId, cursor: query.cursor === undefined ? null : parseCursor(query.cursor), limit: query.limit };
-      if (request.headers.accept?.includes(binary) === true) return toBinary(unwrap(await readUpdatedBytes(db, pull)));
-      if (query.form === 'events') {
-        const { events, ...at } = unwrap(await readUpdatedEvents(db, pull));
-        return { status: 200, body: { events: events.map(eventToJson), ...positionToJson(at) } };
-      }
-      const { changes, ...at } = unwrap(await readChanges(db, pull));
-      return { status: 200, body: { changes: changes.map(changeToJson), ...positionToJson(at) } };
+    async ({ principal, query, request }) => {
+      const { userId } = principal;
+      const pull = { userId, cursor: query.cursor === undefined ? null : parseSyncCursor(query.cursor), limit: query.limit };
+      const device = query.device === undefined ? null : unwrap(await access.openReplica(principal, query.device));
+      const answer = await pullUpdates(db, pull, wantsBinary(request) ? 'binary' : query.form);
+      // Only now the cursor is known to be one of this log.
+      if (device !== null && pull.cursor !== null) await access.touchDevice(userId, device.ordinal, pull.cursor.seq);
+      return answer;
     },
   );
+}
+
+async function pullUpdates(db: Queryable, pull: UpdatesRequest, form: 'binary' | 'changes' | 'events') {
+  if (form === 'binary') return toBinary(unwrap(await readUpdatedBytes(db, pull)));
+  if (form === 'events') {
+    const { events, ...at } = unwrap(await readUpdatedEvents(db, pull));
+    return { status: 200 as const, body: { events: events.map(eventToJson), ...positionToJson(at) } };
+  }
+  const { changes, collected, ...at } = unwrap(await readChanges(db, pull));
+  const gone = collected?.ids.map((id) => ({ id, seq: collected.seq, deleted: true })) ?? [];
+  return { status: 200 as const, body: { changes: [...changes.map(changeToJson), ...gone], ...positionToJson(at) } };
 }
 
 function registerPush(app: FastifyInstance, { push, access }: SyncRouteDeps): void {
@@ -120,14 +128,7 @@ function toOp(op: JsonPushedOp, index: number): PushedOp {
   }
 }
 
-function parseCursor(text: string): SyncCursor {
-  const [epoch, seq] = decodeCursor('sync', text, cursorSchema);
-  return { epoch, seq };
-}
-
-const cursorToText = ({ epoch, seq }: SyncCursor): string => encodeCursor('sync', [epoch, seq]);
-
-const positionToJson = ({ cursor, head, done }: SyncPosition) => ({ cursor: cursorToText(cursor), head, done });
+const positionToJson = ({ cursor, head, done }: SyncPosition) => ({ cursor: syncCursorToText(cursor), head, done });
 
 type Change = Parameters<typeof memoryToJson>;
 
@@ -146,6 +147,5 @@ function changeToJson({
 function toBinary({ delta, cursor, head, done }: DeltaAnswer) {
   const hash = done ? { hash: stateHashToString(delta.stateHash) } : {};
   const frame = packDelta({ from: delta.from, head, ...hash }, delta);
-  const headers = { 'content-type': binary, 'sync-cursor': cursorToText(cursor) };
-  return { status: 200, headers, body: Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength) } as const;
+  return binaryAnswer(frame, cursor);
 }

@@ -1,40 +1,29 @@
 /** A memory as callers write and read it. */
 import { z } from 'zod';
 import { idSchema, type MemoryId } from '../../core/ids.ts';
-import {
-  confidenceSchema,
-  contentSchema,
-  type Memory,
-  type MemoryFields,
-  memoryLimits,
-  memoryScopes,
-  memoryTypes,
-  scopeSchema,
-  sourceSchema,
-  tagSchema,
-  typeSchema,
-} from '../../core/memory.ts';
+import { type Memory, type MemoryFields, memoryLimits, memoryScopes, memoryTypes } from '../../core/memory.ts';
+import { confidenceSchema, contentSchema, scopeSchema, sourceSchema, tagSchema, typeSchema } from '../../core/memory-schemas.ts';
 
 const tags = z.array(tagSchema).max(memoryLimits.tags);
 
 export const newMemorySchema = z.strictObject({
-  id: idSchema<MemoryId>().optional(),
+  id: z.optional(idSchema<MemoryId>()),
   content: contentSchema,
   type: typeSchema,
   scope: scopeSchema,
   tags: tags.nullish(),
-  confidence: confidenceSchema.nullish(),
-  source: sourceSchema.nullish(),
+  confidence: z.nullish(confidenceSchema),
+  source: z.nullish(sourceSchema),
 });
 
 /** Any subset. Null clears; content, type and scope cannot be cleared. */
 export const memoryUpdateSchema = z.strictObject({
-  content: contentSchema.optional(),
-  type: typeSchema.optional(),
-  scope: scopeSchema.optional(),
+  content: z.optional(contentSchema),
+  type: z.optional(typeSchema),
+  scope: z.optional(scopeSchema),
   tags: tags.nullish(),
-  confidence: confidenceSchema.nullish(),
-  source: sourceSchema.nullish(),
+  confidence: z.nullish(confidenceSchema),
+  source: z.nullish(sourceSchema),
 });
 
 const time = z.iso.datetime();
@@ -47,7 +36,7 @@ export const memorySchema = z
     scope: z.enum(memoryScopes),
     confidence: z.number().nullable(),
     tags: z.array(z.string()),
-    source: sourceSchema.nullable(),
+    source: z.nullable(sourceSchema),
     createdAt: time,
     updatedAt: time,
     accessCount: z.int(),

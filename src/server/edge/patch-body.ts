@@ -4,7 +4,7 @@
  */
 import type { Operation } from 'fast-json-patch';
 import { z } from 'zod';
-import { maxPatchOperations } from '../../core/patch.ts';
+import { maxPatchOperations } from '../../core/change.ts';
 
 const path = z
   .string()

@@ -20,7 +20,7 @@ export const moment = z
 export const limit = (max: number, usual: number) => z.coerce.number().int().min(1).max(max).default(usual);
 
 /** One value or several: repeated, or separated by commas. A comma of the value itself is written `\,`. */
-export function several<Item extends z.ZodType<unknown, string>>(item: Item) {
+export function several<Item extends z.core.$ZodType<unknown, string>>(item: Item) {
   return z
     .union([z.string(), z.array(z.string())])
     .transform((given) => (typeof given === 'string' ? [given] : given).flatMap(splitAtCommas))

@@ -1,7 +1,7 @@
 /** A piece of the log on its way to sockets: as stored, with the frames that were made of it. */
 import { stateHashToString } from '../../core/state-hash.ts';
 import type { StoredDelta } from '../../protocol/binary-codec.ts';
-import type { Piece } from '../../sync/server-session.ts';
+import type { Piece } from '../../sync/session-io.ts';
 import type { Committed } from '../fanout/hub.ts';
 import type { DeltaPage } from '../read/read-delta.ts';
 

@@ -1,26 +1,23 @@
 /** One socket: carries out what the session decides, and feeds what comes of it back. All rules are in sync/server-session. */
 import type { WebSocket } from 'ws';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
-import { type Hello, helloFlags, type Push } from '../../protocol/frames.ts';
+import type { MemoryId } from '../../core/ids.ts';
+import type { Hello, Push } from '../../protocol/frames.ts';
 import { wireLimits } from '../../protocol/limits.ts';
 import { MalformedValue } from '../../protocol/packed-values.ts';
-import {
-  type Effect,
-  type Input,
-  openSession,
-  type PushAnswer,
-  type SessionLimits,
-  type SessionState,
-  step,
-} from '../../sync/server-session.ts';
+import { hasFlag, isRepair, type Opened } from '../../sync/answer-hello.ts';
+import { openSession, type SessionLimits, type SessionState, step } from '../../sync/server-session.ts';
+import type { Effect, Input, PushAnswer } from '../../sync/session-io.ts';
 import type { Access, Principal } from '../access/access.ts';
 import type { Replica } from '../command/append-request.ts';
+import type { Collector } from '../command/collector.ts';
 import type { GroupCommit } from '../command/group-commit.ts';
 import type { Hub } from '../fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from '../infra/database.ts';
-import { readHead } from '../log/head.ts';
 import { readDelta, readSeqOfDot } from '../read/read-delta.ts';
+import { readOpening } from '../read/read-opening.ts';
 import { readSnapshot } from '../read/read-snapshot.ts';
+import type { SyncMetrics } from './metrics.ts';
 import { committedToPiece, type FrameForm, pageToPiece, type SyncPiece } from './sync-piece.ts';
 import { deflateFrame, isWorthDeflating, readFrame, writeDelta, writeFrame } from './ws-frames.ts';
 
@@ -29,7 +26,11 @@ export interface ConnectionDeps {
   readonly hub: Hub;
   readonly append: GroupCommit;
   readonly access: Pick<Access, 'authenticate' | 'openReplica' | 'touchDevice'>;
+  readonly collector: Pick<Collector, 'soon'>;
+  readonly metrics: Pick<SyncMetrics, 'reset' | 'repair'>;
   readonly now: () => number;
+  /** The device's state hash differed: for the log, without content. */
+  readonly onRepair: () => void;
   /** A fault of ours, for the log: no content, no token. */
   readonly onFault: (error: unknown) => void;
 }
@@ -41,6 +42,8 @@ export const sessionLimits: SessionLimits = {
   maxBufferedBytes: 1_048_576,
   snapshotMemories: wireLimits.snapshotMemories,
   helloTimeoutMs: 10_000,
+  pingAfterMs: wireLimits.pingAfterMs,
+  silenceMs: wireLimits.silenceMs,
   maxErrors: 20,
 };
 
@@ -156,6 +159,7 @@ export class SyncConnection {
       case 'loadSnapshot':
         return void this.#loadSnapshot(effect.after, effect.limit);
       case 'send':
+        if (effect.frame.type === 'RESET') this.#deps.metrics.reset(effect.frame.code);
         return this.#send(writeFrame(effect.frame, this.#form));
       case 'sendDelta':
         return this.#send(writeDelta(effect.header, effect.piece, this.#form));
@@ -170,12 +174,20 @@ export class SyncConnection {
     try {
       const opened = await this.#openLog(hello);
       if (typeof opened === 'string') this.#input({ kind: 'refused', code: opened });
-      else this.#input({ kind: 'opened', opened, now: this.#deps.now() });
+      else this.#onOpened(hello, opened);
     } catch (error) {
       this.#input({ kind: 'refused', code: this.#codeOf(error) });
     }
     for (const { data, form } of this.#waiting.splice(0)) this.#receive(data, form);
     this.#throttle();
+  }
+
+  #onOpened(hello: Hello, opened: Opened): void {
+    this.#input({ kind: 'opened', opened, now: this.#deps.now() });
+    if (this.#principal !== null && this.#state.phase === 'live') this.#deps.collector.soon(this.#principal.userId);
+    if (!isRepair(hello)) return;
+    this.#deps.metrics.repair();
+    this.#deps.onRepair();
   }
 
   /** Listening begins before the head is read: what is committed in between arrives twice rather than never. */
@@ -190,7 +202,7 @@ export class SyncConnection {
     if (!replica.ok) return replica.error;
     this.#replica = replica.value;
     const { ordinal } = replica.value;
-    this.#deflates = (hello.flags & helloFlags.deflate) !== 0;
+    this.#deflates = hasFlag(hello, 'deflate');
     this.#stopListening();
     // The socket may have closed meanwhile, and nobody would stop listening.
     if (this.#state.phase === 'closed') return 'unauthorized' as const;
@@ -198,10 +210,8 @@ export class SyncConnection {
       committed: (piece) => this.#input({ kind: 'committed', piece: committedToPiece(piece, ordinal) }),
       hint: (head) => this.#input({ kind: 'hint', head }),
     });
-    const head = await readHead(db, principal.userId);
-    if (head === null) return 'unauthorized' as const;
-    const { epoch, seq, floor, live } = head;
-    return { epoch, head: seq, floor, live, lastCounter: head.clock.get(ordinal) ?? 0, tokenExpiresAt: principal.tokenExpiresAt };
+    const opening = await readOpening(db, principal.userId, { ordinal, epoch: hello.epoch });
+    return opening === null ? ('unauthorized' as const) : { ...opening, tokenExpiresAt: principal.tokenExpiresAt };
   }
 
   async #authenticate(token: string): Promise<void> {
@@ -254,11 +264,11 @@ export class SyncConnection {
     }
   }
 
-  async #loadSnapshot(after: Parameters<typeof readSnapshot>[2], limit: number): Promise<void> {
+  async #loadSnapshot(after: MemoryId | null, limit: number): Promise<void> {
     try {
       if (this.#principal === null) return;
-      const memories = await readSnapshot(this.#deps.db, this.#principal.userId, after, limit);
-      this.#input({ kind: 'loadedSnapshot', memories });
+      const page = await readSnapshot(this.#deps.db, { userId: this.#principal.userId, after, maxMemories: limit });
+      this.#input({ kind: 'loadedSnapshot', ...page });
     } catch (error) {
       this.#codeOf(error);
       this.#input({ kind: 'loadFailed' });

@@ -3,8 +3,9 @@ import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { packDeflated, packDelta, packServerFrame, unpackClientFrame, unpackServerFrame } from '../../protocol/binary-codec.ts';
 import type { ClientFrame, Delta, DeltaHeader, ServerFrame } from '../../protocol/frames.ts';
-import { parseClientFrame, serverFrameToJson } from '../../protocol/json-codec.ts';
+import { serverFrameToJson } from '../../protocol/json-codec.ts';
 import { wireLimits } from '../../protocol/limits.ts';
+import { parseClientFrame } from '../../protocol/parse-client-frame.ts';
 import type { FrameForm, SyncPiece } from './sync-piece.ts';
 
 /** @throws MalformedValue */

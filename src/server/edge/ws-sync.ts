@@ -2,10 +2,14 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
+import { startEndedPoll } from './ended-poll.ts';
+import type { SyncMetrics } from './metrics.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 
-export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'access'> {
+export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
   readonly access: Access;
+  readonly metrics: SyncMetrics;
+  readonly config: { readonly sessionPollMs: number };
 }
 
 /** Expired tokens and silent sockets are found this often, ms. */
@@ -17,7 +21,9 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
   await app.register(websocket, { options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false } });
   app.get<{ Querystring: { token?: string } }>('/api/v1/sync', { websocket: true }, (socket, request) => {
     const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
-    const connection = new SyncConnection({ ...deps, onFault }, socket, request.query.token ?? null);
+    // Which user it was the request id tells whoever has to know.
+    const onRepair = (): void => request.log.warn('the state hash of a device differed: it asks for a snapshot');
+    const connection = new SyncConnection({ ...deps, onFault, onRepair }, socket, request.query.token ?? null);
     connections.add(connection);
     socket.on('close', () => connections.delete(connection));
     connection.start();
@@ -25,6 +31,11 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
   const ticking = setInterval(() => {
     for (const connection of connections) connection.tick();
   }, tickEveryMs).unref();
+  const stopPoll = startEndedPoll(
+    { connections, access: deps.access, onError: (error) => app.log.warn({ err: error }, 'ended sessions not read') },
+    deps.config.sessionPollMs,
+  );
+  deps.metrics.countSockets(() => connections.size);
   const stopListening = deps.access.endedSessions.listen((ended) => {
     for (const connection of connections)
       if (isOf(connection, ended)) connection.end(ended.deviceId === undefined ? 'unauthorized' : 'device_revoked');
@@ -32,6 +43,7 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
   app.addHook('preClose', async () => {
     clearInterval(ticking);
     stopListening();
+    stopPoll();
     for (const connection of connections) connection.goAway();
   });
 }

@@ -29,7 +29,9 @@ export interface Tables {
     clock: Uint8Array;
     state_hash: Uint8Array;
     live: Generated<number>;
+    origin: Generated<string | null>;
   };
+  epochs: { user_id: string; epoch: string; shared_seq: number; ended_at: Date };
   events: {
     user_id: string;
     seq: number;

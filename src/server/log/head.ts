@@ -8,6 +8,8 @@ import { bytesToClock, bytesToStateHash } from './log-bytes.ts';
 export interface Head {
   readonly userId: UserId;
   readonly epoch: Epoch;
+  /** The log's first epoch, with which its chain and the ids of its conflicts begin. */
+  readonly origin: Epoch;
   readonly seq: number;
   readonly floor: number;
   /** Of the newest event. */
@@ -23,6 +25,7 @@ export interface Head {
 interface HeadRow {
   user_id: UserId;
   epoch: Epoch;
+  origin: Epoch;
   seq: number;
   floor: number;
   hash: Buffer;
@@ -33,7 +36,7 @@ interface HeadRow {
   device_ids: DeviceId[];
 }
 
-const columns = `h.user_id, h.epoch, h.seq, h.floor, h.hash, h.clock, h.state_hash, h.live,
+const columns = `h.user_id, h.epoch, coalesce(h.origin, h.epoch) as origin, h.seq, h.floor, h.hash, h.clock, h.state_hash, h.live,
   array(select d.ordinal from devices d where d.user_id = h.user_id order by d.ordinal) as ordinals,
   array(select d.id from devices d where d.user_id = h.user_id order by d.ordinal) as device_ids`;
 
@@ -72,6 +75,7 @@ function toHead(row: HeadRow): Head {
   return {
     userId: row.user_id,
     epoch: row.epoch,
+    origin: row.origin,
     seq: row.seq,
     floor: row.floor,
     hash: row.hash,

@@ -3,10 +3,10 @@
  * bytes they were taken from, and checks seqs, counters and the head. Reads in pages and needs no transaction: events do
  * not change, and erasure keeps the chain valid.
  */
-import { eventKinds, type LogEvent } from '../../core/event.ts';
+import { type Collected, eventKinds, type LogEvent } from '../../core/event.ts';
 import { eventHash, genesisHash } from '../../core/hash-chain.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
-import { emptyStateHash, moveRow, type StateHash, stateHashToString } from '../../core/state-hash.ts';
+import { emptyStateHash, moveRow, removeRow, type StateHash, stateHashToString } from '../../core/state-hash.ts';
 import { sha256 } from '../infra/bytes.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
 import { type Head, readHead } from './head.ts';
@@ -62,11 +62,12 @@ class Run {
   readonly blankSeqById = new Map<MemoryId, number>();
   #hash: Uint8Array;
   #stateHash: StateHash = emptyStateHash;
+  #floor = 0;
   nextSeq = 1;
 
   constructor(head: Head) {
     this.#head = head;
-    this.#hash = genesisHash(sha256, head.epoch);
+    this.#hash = genesisHash(sha256, head.origin);
   }
 
   soFar(): Pick<LogVerdict, 'events' | 'head' | 'headHash'> {
@@ -83,16 +84,27 @@ class Run {
     if (!record.hash.equals(hash)) return 'the hash does not follow from the event and the one before it';
     const wrong = this.#compareColumns(record, event);
     if (wrong !== null) return `the column ${wrong} is not what the event says`;
+    if (event.collected?.ids.some((id) => !this.#seqById.has(id))) return 'a memory is collected that is not there';
     this.#take(record, event);
     return null;
   }
 
+  #collect({ floor, ids }: Collected): void {
+    this.#floor = floor;
+    for (const id of ids) {
+      this.#stateHash = removeRow(this.#stateHash, id, this.#seqById.get(id) ?? 0);
+      this.#seqById.delete(id);
+      this.#live.delete(id);
+    }
+  }
+
   compareHead(): string | null {
-    const { hash, clock, stateHash, live } = this.#head;
+    const { hash, clock, stateHash, live, floor } = this.#head;
     if (!Buffer.from(hash).equals(this.#hash)) return 'the head has another hash than the newest event';
     if (!Buffer.from(clockToBytes(clock)).equals(clockToBytes(this.#clock))) return 'the head has another clock than the log';
     if (stateHashToString(stateHash) !== stateHashToString(this.#stateHash))
       return 'the head has another state hash than the log';
+    if (floor !== this.#floor) return 'the head has another floor than the log';
     // Whether a memory was live before it was erased, while this ran, its blank events do not tell.
     if (this.blankSeqById.size > 0) return null;
     return live === this.#live.size ? null : 'the head counts other live memories than the log';
@@ -115,6 +127,7 @@ class Run {
     if (record.salt === null) this.blankSeqById.set(event.memoryId, this.blankSeqById.get(event.memoryId) ?? event.seq);
     if (event.kind === 'erase') this.blankSeqById.delete(event.memoryId);
     if (event.outcome === 'rejected') return;
+    if (event.collected !== undefined) return this.#collect(event.collected);
     this.#stateHash = moveRow(this.#stateHash, event.memoryId, this.#seqById.get(event.memoryId) ?? 0, event.seq);
     this.#seqById.set(event.memoryId, event.seq);
     if (isLiveAfter(event, this.#live.has(event.memoryId))) this.#live.add(event.memoryId);

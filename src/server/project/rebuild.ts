@@ -2,6 +2,7 @@
 import type { UserId } from '../../core/ids.ts';
 import type { Database, Transaction } from '../infra/database.ts';
 import { type Head, lockHead, readHead } from '../log/head.ts';
+import { readUserIds } from '../log/read-user-ids.ts';
 import type { DeviceNames } from './memory-rows.ts';
 import { replayLog } from './replay.ts';
 import { findDifference, type RowDifference, swapShadows, writeShadows } from './shadow-tables.ts';
@@ -76,17 +77,6 @@ function rebuildUser(db: Database, userId: UserId, { swap = false, onProgress }:
 
 function otherOutcome(userId: UserId, seq: number | null): Difference | null {
   return seq === null ? null : { userId, table: 'events', id: String(seq), column: 'outcome', expected: null, found: null };
-}
-
-async function* readUserIds(db: Database): AsyncGenerator<UserId> {
-  const text = 'select user_id from user_heads where $1::uuid is null or user_id > $1::uuid order by user_id limit 1000';
-  for (let after: UserId | null = null; ; ) {
-    const page: readonly { user_id: UserId }[] = await db.query<{ user_id: UserId }>(text, [after]);
-    for (const row of page) yield row.user_id;
-    const last = page.at(-1);
-    if (last === undefined) return;
-    after = last.user_id;
-  }
 }
 
 function namesOf(head: Head): DeviceNames {

@@ -99,6 +99,7 @@ describeOnEachEngine('operations', (open) => {
         '/api/v1/auth/refresh',
         '/api/v1/auth/register',
         '/health',
+        '/metrics',
         '/openapi.json',
         '/ready',
       ]);

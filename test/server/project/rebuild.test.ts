@@ -17,7 +17,8 @@ type Step =
       readonly behind: number;
     }
   | { readonly does: 'put'; readonly memory: number; readonly content: string }
-  | { readonly does: 'delete' | 'erase' | 'restore' | 'resolve'; readonly memory: number };
+  | { readonly does: 'delete' | 'erase' | 'restore' | 'resolve'; readonly memory: number }
+  | { readonly does: 'collect' | 'createAgain'; readonly memory: number };
 
 interface Write {
   readonly path: string;
@@ -52,10 +53,11 @@ const stepArb: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ does: fc.constantFrom('delete' as const, 'restore' as const, 'resolve' as const), memory }),
   },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('erase' as const), memory }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constantFrom('collect' as const, 'createAgain' as const), memory }) },
 );
 
 /** Three devices that lag behind the log by some events, and somebody at the REST API. */
-async function play(api: Api, steps: readonly Step[]): Promise<void> {
+async function play(api: Api, steps: readonly Step[], collect: () => Promise<unknown>): Promise<void> {
   const ids = Array.from({ length: 3 }, () => randomUUID());
   const devices = Array.from({ length: 3 }, () => ({ id: randomUUID(), counter: 0 }));
   let head = 0;
@@ -72,13 +74,16 @@ async function play(api: Api, steps: readonly Step[]): Promise<void> {
     const id = ids[step.memory] ?? '';
     if (step.does === 'push')
       await push(step.device, Math.max(0, head - step.behind), edit(id, `${step.ms}-3`, step.write.path, step.write.value));
+    else if (step.does === 'collect') await collect();
     else await act(api, step, id);
     head = await api.head();
   }
 }
 
-async function act(api: Api, step: Exclude<Step, { does: 'push' }>, id: string): Promise<void> {
+async function act(api: Api, step: Exclude<Step, { does: 'push' } | { does: 'collect' }>, id: string): Promise<void> {
   if (step.does === 'put') await api.call('PUT', `/memories/${id}`, { content: step.content });
+  else if (step.does === 'createAgain')
+    await api.call('POST', '/memories', { id, content: 'again', type: 'fact', scope: 'site' });
   else if (step.does === 'restore') await api.call('POST', `/memories/${id}/restore`, { seq: 2 });
   else if (step.does === 'resolve') {
     const { body } = await api.get<{ conflicts: readonly { readonly id: string }[] }>('/conflicts');
@@ -94,13 +99,17 @@ describeOnEachEngine('rebuild', (open) => {
     await fc.assert(
       fc.asyncProperty(fc.array(stepArb, { minLength: 4, maxLength: 25, size: 'max' }), async (steps) => {
         const api = await fixture.login();
-        await play(api, steps);
-        const report = await rebuildProjections(db, { userId: api.user.user.id as UserId });
+        const userId = api.user.user.id as UserId;
+        // In a time when every tombstone is old and no device is alive.
+        const later = Date.now() + 86_400_000;
+        const { append } = fixture.server.deps;
+        await play(api, steps, () => append.submit({ kind: 'collect', userId, deletedBefore: later, seenAfter: later }));
+        const report = await rebuildProjections(db, { userId });
         expect(report).toMatchObject({ users: 1, differing: 0, swapped: 0 });
         expect(report.firstDifference).toBeUndefined();
         expect((await api.get<Verdict>('/audit/verify')).body).toMatchObject({ verified: true });
       }),
-      { numRuns: 15 },
+      { numRuns: 25 },
     );
   }, 120_000);
 

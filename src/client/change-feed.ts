@@ -1,0 +1,57 @@
+/** Tells listeners what changed, gathered until the next turn: a page of a thousand events is one call. */
+import type { MemoryId } from '../core/ids.ts';
+import type { ClientEvent } from './client-api.ts';
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class ChangeFeed {
+  readonly #isSettled: () => boolean;
+  readonly #listeners = new Set<(event: ClientEvent) => void>();
+  readonly #waiters = new Set<Waiter>();
+  #pending: { memories: Set<MemoryId> | null; conflicts: boolean; status: boolean } | null = null;
+
+  /** @param isSettled looked at after each change, for those who wait for it. */
+  constructor(isSettled: () => boolean) {
+    this.#isSettled = isSettled;
+  }
+
+  subscribe(listener: (event: ClientEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  settled(): Promise<void> {
+    if (this.#isSettled()) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
+  }
+
+  changed({ memories = [], conflicts = false, status = false }: Partial<ClientEvent>): void {
+    const isFirst = this.#pending === null;
+    this.#pending ??= { memories: new Set(), conflicts: false, status: false };
+    if (memories === null) this.#pending.memories = null;
+    else for (const id of memories) this.#pending.memories?.add(id);
+    this.#pending.conflicts ||= conflicts;
+    this.#pending.status ||= status;
+    if (isFirst) queueMicrotask(() => this.#tell());
+  }
+
+  /** Whoever waits is told that it never comes. */
+  close(error: Error): void {
+    for (const { reject } of this.#waiters) reject(error);
+    this.#waiters.clear();
+    this.#listeners.clear();
+  }
+
+  #tell(): void {
+    const { memories = null, conflicts = false, status = false } = this.#pending ?? {};
+    this.#pending = null;
+    const event = { memories: memories === null ? null : [...memories], conflicts, status };
+    for (const listener of [...this.#listeners]) listener(event);
+    if (this.#waiters.size === 0 || !this.#isSettled()) return;
+    for (const { resolve } of this.#waiters) resolve();
+    this.#waiters.clear();
+  }
+}

@@ -1,0 +1,379 @@
+/**
+ * The connection of the leading tab: carries out the life cycle. On the way into a state it opens or closes the transport and
+ * sets the one timer that ends that state if nothing else does (SYN-10); frames become steps of the replica, one after the
+ * other, each committed before it is confirmed.
+ */
+import type { DeviceId } from '../core/ids.ts';
+import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
+import { DeviceSession, type Reaction } from '../sync/device-session.ts';
+import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import { backoffMs } from './backoff.ts';
+import { type ConnectionTiming, defaultTiming } from './connection-timing.ts';
+import type { ClientEnvironment } from './environment.ts';
+import { type LifeCycleEvent, type LifeCycleState, nextState } from './life-cycle.ts';
+import type { LocalReplica } from './local-replica.ts';
+import { ResetGuard } from './reset-guard.ts';
+import type { Status, StuckReason } from './status.ts';
+import { StorageFull, StorageLost } from './store.ts';
+import { Timers } from './timers.ts';
+import { expiryOf, renewAfterMs } from './token-renewal.ts';
+import type { Transport, TransportEnd, TransportEvents } from './transport.ts';
+import { TransportChoice } from './transport-choice.ts';
+
+/** Why a token is asked for: `refused` means that the one given before is of no more use. */
+export type TokenReason = 'start' | 'expiring' | 'refused';
+
+export interface ConnectionDeps {
+  readonly environment: ClientEnvironment;
+  readonly replica: LocalReplica;
+  /** Null: there is nobody logged in. */
+  readonly getToken: (reason: TokenReason) => Promise<string | null>;
+  /** After every change of what `status` tells. */
+  readonly onStatus: () => void;
+  /** A step of the log was taken in. */
+  readonly onStep: (step: ReplicaStep, result: StepResult) => void;
+}
+
+export interface ConnectionOptions {
+  /** `https://host` */
+  readonly url: string;
+  readonly deflate: boolean;
+  readonly timing?: Partial<ConnectionTiming>;
+}
+
+const beginsAgain: Readonly<Record<NonNullable<Reaction['reconnect']>, string>> = {
+  forked: 'a copy of this device writes with its id: it goes on under another one',
+  diverged: 'the state hash differs from the server: everything is fetched again',
+  forgotten: 'the server went back to an earlier state: what it lost is offered again',
+};
+
+type Stuck = NonNullable<Status['stuck']>;
+/** `state` ends the present state when nothing else does. */
+type TimerName = 'state' | 'ping' | 'token' | 'retry';
+
+export class Connection {
+  readonly #deps: ConnectionDeps;
+  readonly #options: ConnectionOptions;
+  readonly #timing: ConnectionTiming;
+  readonly #resetGuard: ResetGuard;
+  readonly #choice: TransportChoice;
+  readonly #timers: Timers<TimerName>;
+  #state: LifeCycleState = 'following';
+  #transport: Transport | null = null;
+  #session: DeviceSession | null = null;
+  /** Frames are handled one after the other; those of an earlier connection are dropped. */
+  #work: Promise<void> = Promise.resolve();
+  #generation = 0;
+  #failures = 0;
+  #tokenReason: TokenReason = 'start';
+  #stuck: Stuck | null = null;
+  #isRevoked = false;
+  #lastSyncAt: number | null = null;
+  #clockOffsetMs: number | null = null;
+  #resets = 0;
+  #repairs = 0;
+
+  constructor(deps: ConnectionDeps, options: ConnectionOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+    this.#resetGuard = new ResetGuard(deps.environment);
+    this.#timers = new Timers(deps.environment);
+    const { pollMs, welcomeMs: requestMs } = this.#timing;
+    this.#choice = new TransportChoice(deps.environment, { url: options.url, pollMs, requestMs });
+  }
+
+  get status(): Status {
+    const { mirror } = this.#deps.replica;
+    const isWelcomed = this.#state === 'syncing' || this.#state === 'live';
+    return {
+      state: this.#state,
+      online: isWelcomed,
+      behind: isWelcomed && this.#session !== null ? Math.max(0, this.#session.head - mirror.cursor) : null,
+      outbox: mirror.outbox.length,
+      lastSyncAt: this.#lastSyncAt,
+      transport: isWelcomed ? (this.#transport?.kind ?? null) : null,
+      isLeader: this.#state !== 'following',
+      stuck: this.#stuck,
+      clockOffsetMs: this.#clockOffsetMs,
+      repairs: this.#repairs,
+      resets: this.#resets,
+    };
+  }
+
+  /** `lead`, `follow`, `nudge` and `close` come from outside; so do `online` and `offline`. */
+  dispatch(event: LifeCycleEvent, stuck: Stuck | null = null): void {
+    const before = this.#state;
+    const after = nextState(before, event);
+    if (stuck !== null && before !== 'closed' && before !== 'following') this.#stuck = stuck;
+    if (after !== before) {
+      this.#state = after;
+      this.#enter(after, before);
+    }
+    if (after !== before || stuck !== null) this.#deps.onStatus();
+  }
+
+  /** Local ops go out. */
+  flush(): void {
+    this.#send(this.#session?.flush() ?? []);
+    this.#lookAround();
+  }
+
+  #enter(state: LifeCycleState, from: LifeCycleState): void {
+    this.#timers.clear('state');
+    switch (state) {
+      case 'connecting':
+        if (!this.#deps.environment.isOnline() && from !== 'offline') return this.dispatch('offline');
+        return void this.#connect();
+      case 'syncing':
+        this.#stuck = null;
+        return this.#watchProgress();
+      case 'live':
+        this.#failures = 0;
+        this.#stuck = null;
+        return;
+      case 'waiting':
+        return this.#wait();
+      case 'parked':
+        this.#disconnect();
+        return this.#timers.arm('state', () => this.dispatch('due'), this.#timing.parkMs);
+      case 'offline':
+        this.#disconnect();
+        this.#stuck = { reason: 'offline', detail: 'the browser says that there is no network', until: null };
+        return;
+      case 'following':
+        this.#stuck = null;
+        return this.#disconnect();
+      case 'closed':
+        this.#resetGuard.stop();
+        return this.#disconnect();
+    }
+  }
+
+  #wait(): void {
+    this.#disconnect();
+    this.#failures++;
+    const { random, now } = this.#deps.environment;
+    const isFull = this.#stuck?.reason === 'storage_full';
+    const ms = backoffMs(isFull ? 8 : this.#failures, random());
+    const { reason, detail } = this.#stuck ?? { reason: 'unreachable', detail: 'the server could not be reached' };
+    this.#stuck = { reason, detail, until: now() + ms };
+    this.#timers.arm('state', () => this.dispatch('due'), ms);
+  }
+
+  async #connect(): Promise<void> {
+    const generation = ++this.#generation;
+    const isCurrent = (): boolean => generation === this.#generation && this.#state === 'connecting';
+    this.#timers.arm('state', () => this.#onNoWelcome(), this.#timing.welcomeMs);
+    try {
+      if (this.#isRevoked) await this.#forkRevoked();
+      const token = await this.#deps.getToken(this.#tokenReason);
+      if (!isCurrent()) return;
+      if (token === null) return this.#park('unauthorized', 'nobody is logged in: give a token, then call syncNow', null);
+      this.#open(token, generation);
+    } catch (error) {
+      if (isCurrent()) this.#onFailure(error, 'unreachable');
+    }
+  }
+
+  #onNoWelcome(): void {
+    this.#choice.noteFailure(this.#transport);
+    this.#lose('unreachable', 'the server did not answer in time');
+  }
+
+  /** A revoked id is refused for ever; the person logged in again, and what waits goes out under another one. */
+  async #forkRevoked(): Promise<void> {
+    await this.#deps.replica.perform({ kind: 'fork', device: this.#newDeviceId() });
+    this.#isRevoked = false;
+  }
+
+  #open(token: string, generation: number): void {
+    const { environment, replica } = this.#deps;
+    const view = {
+      get meta() {
+        return replica.mirror.meta;
+      },
+      get outbox() {
+        return replica.mirror.outbox;
+      },
+    };
+    const session = new DeviceSession(view, { token, deflate: this.#options.deflate, newDeviceId: () => this.#newDeviceId() });
+    const isCurrent = (): boolean => generation === this.#generation;
+    const events: TransportEvents = {
+      // Behind what an earlier connection has still under way: HELLO tells how far the replica is.
+      onOpen: () => isCurrent() && this.#enqueue(generation, async () => this.#send([session.hello(environment.now())])),
+      onFrame: (frame) => isCurrent() && this.#enqueue(generation, () => this.#onFrame(session, frame)),
+      onEnd: (end) => isCurrent() && this.#enqueue(generation, async () => this.#onEnd(end)),
+    };
+    this.#session = session;
+    this.#transport = this.#choice.open(events);
+    if (this.#transport.kind === 'http') this.#timers.arm('retry', () => this.#retrySocket(), this.#timing.retrySocketMs);
+  }
+
+  #retrySocket(): void {
+    this.#choice.retrySocket();
+    if (this.#transport?.kind === 'http') this.#lose('unreachable', 'a socket is tried again');
+  }
+
+  #enqueue(generation: number, work: () => Promise<void>): void {
+    this.#work = this.#work.then(async () => {
+      if (generation !== this.#generation) return;
+      try {
+        await work();
+      } catch (error) {
+        if (generation === this.#generation) this.#onFailure(error, 'server_error');
+      }
+    });
+  }
+
+  async #onFrame(session: DeviceSession, frame: ServerFrame): Promise<void> {
+    this.#armPing();
+    if (frame.type === 'WELCOME') this.#clockOffsetMs = frame.now - this.#deps.environment.now();
+    if (frame.type === 'RESET') {
+      this.#resets++;
+      if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `the server said ${frame.code} again and again`);
+    }
+    await this.#carryOut(session, session.receive(frame));
+    if (frame.type === 'WELCOME' && session.isWelcomed) this.#onWelcomed(session);
+    this.#lookAround();
+  }
+
+  async #carryOut(session: DeviceSession, reaction: Reaction): Promise<void> {
+    const generation = this.#generation;
+    const { replica, environment, onStep } = this.#deps;
+    for (const step of reaction.steps) {
+      const result = await replica.perform(step);
+      onStep(step, result);
+      if (generation !== this.#generation) return;
+      if (hasMoved(step, result)) this.#watchProgress();
+      await this.#carryOut(session, session.done(step, result, environment.now()));
+    }
+    if (generation !== this.#generation) return;
+    this.#send(reaction.send);
+    if (reaction.reconnect !== undefined) return this.#startOver(reaction.reconnect);
+    if (reaction.error !== undefined) this.#onErrorFrame(reaction.error.code, reaction.error.detail);
+  }
+
+  #onWelcomed(session: DeviceSession): void {
+    this.#choice.noteSuccess(this.#transport);
+    this.#tokenReason = 'start';
+    this.#isRevoked = false;
+    if (session.welcome !== null) this.#renewTokenAfter(session.welcome.tokenExpiresAt - session.welcome.now);
+    this.dispatch('welcomed');
+  }
+
+  #startOver(why: NonNullable<Reaction['reconnect']>): void {
+    if (why === 'diverged') this.#repairs++;
+    if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', beginsAgain[why]);
+    this.#lose('begins_again', beginsAgain[why]);
+  }
+
+  /** What is caught up, or is not any more, after a frame or a local write. */
+  #lookAround(): void {
+    const session = this.#session;
+    if (session?.isWelcomed === true) this.dispatch(session.isCaughtUp ? 'caughtUp' : 'behind');
+    if (this.#state === 'live') this.#lastSyncAt = this.#deps.environment.now();
+    this.#deps.onStatus();
+  }
+
+  #onErrorFrame(code: string, detail: string): void {
+    switch (code) {
+      case 'unauthorized':
+      case 'device_revoked':
+        // The socket is closed with the code that says it.
+        return;
+      case 'unsupported_protocol':
+        return this.#park('unsupported_protocol', detail);
+      case 'counter_gap':
+        return;
+      default:
+        return this.#lose('server_error', `${code}: ${detail}`);
+    }
+  }
+
+  #onEnd({ code, detail }: TransportEnd): void {
+    // A close code of the protocol came from the server, so frames do pass.
+    if (this.#state === 'connecting' && (code ?? 0) < 4_000) this.#choice.noteFailure(this.#transport);
+    if (code === 4403) {
+      this.#isRevoked = true;
+      return this.#park('device_revoked', 'this device was revoked: log in again, then call syncNow', null);
+    }
+    if (code === 4401) {
+      const wasRefused = this.#tokenReason === 'refused';
+      this.#tokenReason = 'refused';
+      if (wasRefused) return this.#lose('unauthorized', 'the token is not accepted: log in again');
+    }
+    this.#lose('unreachable', detail === '' ? `the connection ended (${code ?? 'no code'})` : detail);
+  }
+
+  #onFailure(error: unknown, reason: StuckReason): void {
+    const detail = error instanceof Error ? error.message : String(error);
+    if (error instanceof StorageLost) return this.#park('storage_lost', detail);
+    this.#lose(error instanceof StorageFull ? 'storage_full' : reason, detail);
+  }
+
+  #lose(reason: StuckReason, detail: string): void {
+    this.dispatch('lost', { reason, detail, until: null });
+  }
+
+  /** @param untilMs when it tries by itself; null: only when somebody acts. */
+  #park(reason: StuckReason, detail: string, untilMs: number | null = this.#timing.parkMs): void {
+    const until = untilMs === null ? null : this.#deps.environment.now() + untilMs;
+    this.dispatch('park', { reason, detail, until });
+    if (untilMs === null) this.#timers.clear('state');
+  }
+
+  #watchProgress(): void {
+    if (this.#state !== 'syncing') return;
+    const seconds = this.#timing.progressMs / 1_000;
+    this.#timers.arm('state', () => this.#lose('no_progress', `nothing moved for ${seconds} s`), this.#timing.progressMs);
+  }
+
+  #armPing(): void {
+    this.#timers.arm('ping', () => this.#ping(), this.#timing.pingMs);
+  }
+
+  /** Silence: is anybody there? An answer is a frame, and arms the next ping. */
+  #ping(): void {
+    this.#send([{ type: 'PING' }]);
+    this.#timers.arm('ping', () => this.#lose('unreachable', 'the server did not answer a ping'), this.#timing.pongMs);
+  }
+
+  #renewTokenAfter(lifeMs: number): void {
+    this.#timers.arm('token', () => void this.#renewToken(), renewAfterMs(lifeMs));
+  }
+
+  /** SYN-9: on the open connection. When it fails, the server ends the connection at the token's end, and the next asks anew. */
+  async #renewToken(): Promise<void> {
+    const generation = this.#generation;
+    const token = await this.#deps.getToken('expiring').catch(() => null);
+    if (generation !== this.#generation || token === null) return;
+    this.#send([{ type: 'AUTH', token }]);
+    this.#renewTokenAfter(this.#tokenLifeMs(token));
+  }
+
+  #tokenLifeMs(token: string): number {
+    const expiresAt = expiryOf(token);
+    return expiresAt === null ? 600_000 : expiresAt - (this.#deps.environment.now() + (this.#clockOffsetMs ?? 0));
+  }
+
+  #send(frames: readonly ClientFrame[]): void {
+    for (const frame of frames) this.#transport?.send(frame);
+  }
+
+  #disconnect(): void {
+    this.#generation++;
+    this.#transport?.close();
+    this.#transport = null;
+    this.#session = null;
+    this.#timers.clear('ping', 'token', 'retry');
+  }
+
+  #newDeviceId(): DeviceId {
+    return this.#deps.environment.newId() as DeviceId;
+  }
+}
+
+/** Something came, or something of ours was taken: the watchdog starts anew. */
+const hasMoved = (step: ReplicaStep, { events, acknowledged }: StepResult): boolean =>
+  step.kind === 'snapshot' || events.length > 0 || acknowledged.length > 0;

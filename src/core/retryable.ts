@@ -1,0 +1,14 @@
+/** The errors after which the same request can succeed later: what a client needs of the table in core/errors, without its words. */
+import type { ErrorCode } from './errors.ts';
+
+const retryable: readonly string[] = [
+  'rate_limited',
+  'internal_error',
+  'overloaded',
+  'unavailable',
+] satisfies readonly ErrorCode[];
+
+/** Codes that are unknown here are not. */
+export function isRetryable(code: string): boolean {
+  return retryable.includes(code);
+}

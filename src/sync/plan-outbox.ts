@@ -1,0 +1,41 @@
+/** Counters and ids of the ops that wait. */
+import { compareHlc, tick } from '../core/clock.ts';
+import type { DeviceId } from '../core/ids.ts';
+import type { OutboxOp, ReplicaChange, ReplicaMeta } from './replica-change.ts';
+import type { AdoptionMark, OpDraft } from './replica-step.ts';
+
+/** Ops of this device, written now: stamps and counters after all that it wrote and saw, the cursor as their base. */
+export function writtenOps(meta: ReplicaMeta, drafts: readonly OpDraft[], nowMs: number): { ops: OutboxOp[]; meta: ReplicaMeta } {
+  let { clock, lastCounter } = meta;
+  const ops = drafts.map(({ memoryId, change, hlc }) => {
+    if (hlc === undefined || compareHlc(hlc, clock) > 0) clock = tick(clock, nowMs);
+    lastCounter++;
+    return { counter: lastCounter, base: meta.cursor, hlc: hlc ?? clock, memoryId, change };
+  });
+  return { ops, meta: { ...meta, clock, lastCounter } };
+}
+
+/** Null where somebody else has written the batch already. */
+export function withMark(meta: ReplicaMeta, mark: AdoptionMark | undefined): ReplicaMeta | null {
+  if (mark === undefined) return meta;
+  const { database, before, after, done } = mark;
+  const standing = meta.adopted[database] ?? { after: null, done: false };
+  if (standing.done || standing.after !== before) return null;
+  return { ...meta, adopted: { ...meta.adopted, [database]: { after, done } } };
+}
+
+/** The outbox with counters that follow on `serverCounter`; ops that the server may hold already keep theirs. */
+export function renumbered(meta: ReplicaMeta, outbox: readonly OutboxOp[], serverCounter: number): ReplicaChange {
+  let counter = serverCounter;
+  const ops = outbox.map((op) => (op.counter <= serverCounter && op.origin === undefined ? op : { ...op, counter: ++counter }));
+  return { meta: { ...meta, lastCounter: Math.max(counter, serverCounter) }, outbox: ops };
+}
+
+/** The device goes on under another id; where its ops were before stays known, for those that are in the log already. */
+export function forked(meta: ReplicaMeta, outbox: readonly OutboxOp[], device: DeviceId): ReplicaChange {
+  const ops = outbox.map((op, index) => {
+    const origin = op.origin ?? { device: meta.device, counter: op.counter };
+    return { ...op, counter: index + 1, origin };
+  });
+  return { meta: { ...meta, device, lastCounter: ops.length, acked: 0 }, outbox: ops };
+}

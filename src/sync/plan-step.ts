@@ -1,0 +1,86 @@
+/** Every step of a replica as a pure function: (view, record, step) → one change and what came of it. */
+import type { MemoryId } from '../core/ids.ts';
+import { hashRows } from '../core/state-hash.ts';
+import { type PlannedStep, planDelta } from './plan-delta.ts';
+import { forked, renumbered, withMark, writtenOps } from './plan-outbox.ts';
+import { planSnapshot } from './plan-snapshot.ts';
+import type { OutboxOp, ReplicaChange, ReplicaMeta, Resync } from './replica-change.ts';
+import { nothingHappened, type ReplicaStep, type ReplicaView } from './replica-step.ts';
+
+/** The record and the outbox as the transaction read them: the outbox null unless `needsOutbox`. */
+export interface StoredReplica {
+  readonly meta: ReplicaMeta;
+  readonly outbox: readonly OutboxOp[] | null;
+}
+
+/** @param nowMs the device's own clock, however wrong. @throws RangeError for a delta that is not the next one. */
+export function planStep(view: ReplicaView, { meta, outbox }: StoredReplica, step: ReplicaStep, nowMs: number): PlannedStep {
+  switch (step.kind) {
+    case 'write':
+      return planWrite(meta, step, nowMs);
+    case 'delta':
+      return planDelta(view, meta, outbox, step.delta, nowMs);
+    case 'snapshot':
+      return planSnapshot(view, meta, outbox, step.page, step.serverCounter);
+    case 'join':
+      return planJoin(meta, outbox ?? [], step);
+    case 'restart':
+      return changed(planRestart(view, meta, outbox ?? [], step.resync));
+    case 'fork':
+      return changed(forked(meta, outbox ?? [], step.device));
+    case 'release':
+      return changed({ meta, outbox: (outbox ?? []).map(({ origin: _, ...op }) => op) });
+    case 'dismiss':
+      return { change: { meta, dismissed: step.seqs }, result: { ...nothingHappened } };
+  }
+}
+
+function planWrite(meta: ReplicaMeta, step: Extract<ReplicaStep, { kind: 'write' }>, nowMs: number): PlannedStep {
+  const marked = withMark(meta, step.mark);
+  if (marked === null) return { change: null, result: nothingHappened };
+  const written = writtenOps(marked, step.drafts, nowMs);
+  const touched: MemoryId[] = [...new Set(written.ops.map(({ memoryId }) => memoryId))];
+  return { change: { meta: written.meta, added: written.ops }, result: { ...nothingHappened, written: written.ops, touched } };
+}
+
+/**
+ * WELCOME. A server that knows fewer counters than were seen acknowledged has been restored to an earlier state: this is no
+ * replica of its log any more. Otherwise the waiting ops follow on what it knows.
+ */
+function planJoin(
+  meta: ReplicaMeta,
+  outbox: readonly OutboxOp[],
+  { epoch, serverCounter }: Extract<ReplicaStep, { kind: 'join' }>,
+): PlannedStep {
+  if (meta.resync === null && serverCounter < meta.acked)
+    return { change: null, result: { ...nothingHappened, forgotten: true } };
+  const next = renumbered({ ...meta, epoch, acked: Math.min(meta.acked, serverCounter) }, outbox, serverCounter);
+  const isSame =
+    epoch === meta.epoch &&
+    next.meta.acked === meta.acked &&
+    next.meta.lastCounter === meta.lastCounter &&
+    outbox.every((op, index) => next.outbox?.[index] === op || next.outbox?.[index]?.counter === op.counter);
+  return isSame ? { change: null, result: nothingHappened } : changed(next);
+}
+
+/**
+ * In another lineage the bases of the waiting ops mean nothing; in the same one they stay what the device had seen. The hash
+ * is that of the rows that are really here: kept up from a record that does not fit them, it would differ after the snapshot
+ * as well, and the replica would mend itself for ever.
+ */
+function planRestart(view: ReplicaView, meta: ReplicaMeta, outbox: readonly OutboxOp[], resync: Resync): ReplicaChange {
+  const isOther = resync.reason === 'lineage';
+  const stateHash = hashRows(view.idsBetween(null, null).flatMap((id) => view.row(id) ?? []));
+  const next = { ...meta, cursor: 0, snapshot: null, stateHash, resync: joinResyncs(meta.resync, resync) };
+  if (!isOther) return { meta: next };
+  return { meta: { ...next, epoch: null }, outbox: outbox.map((op) => (op.base === 0 ? op : { ...op, base: 0 })) };
+}
+
+/** What a lineage lost has to be offered until the snapshot was swept, whatever else makes it begin again. */
+function joinResyncs(standing: Resync | null, next: Resync): Resync {
+  if (standing?.reason !== 'lineage') return next;
+  if (next.reason !== 'lineage' || next.shared === null) return standing;
+  return { reason: 'lineage', shared: standing.shared === null ? next.shared : Math.min(standing.shared, next.shared) };
+}
+
+const changed = (change: ReplicaChange): PlannedStep => ({ change, result: { ...nothingHappened } });

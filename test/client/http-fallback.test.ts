@@ -1,0 +1,104 @@
+/** A network that blocks WebSockets: the same promises over the HTTP twins. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SocketLike } from '../../src/client/environment.ts';
+import { createVolatilePlace } from '../../src/client/volatile-place.ts';
+import { createVolatileStore } from '../../src/client/volatile-store.ts';
+import type { DeviceId } from '../../src/core/ids.ts';
+import { type Api, createApi, type EventList } from '../support/api.ts';
+import { nodeEnvironment, shortTiming, until, untilStatus, useClients } from '../support/client.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+describe('over HTTP', () => {
+  let server: TestServer;
+  let api: Api;
+  let areSocketsBlocked = true;
+  const open = useClients();
+  const tea = { content: 'Tea', type: 'fact', scope: 'user_global' } as const;
+
+  beforeAll(async () => {
+    server = await startTestServer();
+  });
+  beforeEach(async () => {
+    areSocketsBlocked = true;
+    api = createApi(server.url, await server.register());
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
+  const openOver = (options: object = {}) => {
+    const environment = nodeEnvironment();
+    const openSocket = (url: string): SocketLike =>
+      environment.openSocket(areSocketsBlocked ? url.replace('/api/v1/sync', '/api/v1/blocked') : url);
+    const timing = { ...shortTiming, retrySocketMs: 100_000 };
+    return open({ url: server.url, token: api.user.token, timing, environment: { ...environment, openSocket }, ...options });
+  };
+
+  it('[SYN-3] [SYN-4] two devices hold the same as over a socket, and say how they are connected', async () => {
+    const [a, b] = [await openOver(), await openOver()];
+    const socket = await open({ url: server.url, token: api.user.token });
+    const { id } = await a.create(tea);
+    await untilStatus(a, ({ state }) => state === 'live');
+    expect(a.status).toMatchObject({ transport: 'http', outbox: 0, behind: 0, online: true });
+    for (const client of [b, socket]) await until(client, () => client.get(id) !== null);
+    await socket.update(id, { content: 'Green tea' });
+    for (const client of [a, b]) await until(client, () => client.get(id)?.content === 'Green tea');
+    await b.delete(id);
+    for (const client of [a, socket]) await until(client, () => client.get(id)?.deleted === true);
+  });
+
+  it('[SYN-3] many ops in one outbox arrive once each, in order', async () => {
+    const a = await openOver({ url: server.url });
+    const wanted = Array.from({ length: 2_500 }, (_, n) => `memory ${n}`);
+    await Promise.all(wanted.map((content) => a.create({ ...tea, content })));
+    await a.settled();
+    const contents: unknown[] = [];
+    for (let cursor = ''; ; ) {
+      const { body } = await api.get<EventList>(`/audit?limit=200&order=asc${cursor}`);
+      contents.push(...body.events.map(({ patch }) => patch?.find(({ path }) => path === '/content')?.value));
+      if (body.nextCursor === null) break;
+      cursor = `&cursor=${encodeURIComponent(body.nextCursor)}`;
+    }
+    expect(contents).toEqual(wanted);
+  });
+
+  it('[SYN-13] a copy of the device is told apart, and loses nothing', async () => {
+    const place = createVolatilePlace();
+    const a = await openOver({ store: createVolatileStore(place) });
+    await a.create({ ...tea, content: 'before' });
+    await a.settled();
+    const copy = createVolatilePlace({ backup: place.snapshot() });
+    await a.create({ ...tea, content: 'of the original' });
+    await a.settled();
+    const b = await openOver({ store: createVolatileStore(copy), url: server.url });
+    await b.create({ ...tea, content: 'of the copy' });
+    await b.settled();
+    await until(a, () => a.count() === 3);
+    expect(b.count()).toBe(3);
+    expect(b.device).not.toBe(a.device);
+  });
+
+  it('[SYN-5] a device that is new takes in a snapshot, and the rest after it', async () => {
+    for (let n = 0; n < 12; n++) await api.create({ content: `memory ${n}` });
+    const a = await openOver();
+    await a.settled();
+    expect(a.count()).toBe(12);
+    expect(a.status.repairs).toBe(0);
+    await api.create({ content: 'after' });
+    await until(a, () => a.count() === 13);
+  });
+
+  it('[SYN-9] a revoked device parks', async () => {
+    const a = await openOver({ device: api.user.device.id as DeviceId });
+    await a.settled();
+    await api.call('DELETE', `/auth/devices/${api.user.device.id}`);
+    expect(await untilStatus(a, ({ state }) => state === 'parked')).toMatchObject({ stuck: { reason: 'device_revoked' } });
+  });
+
+  it('[SYN-10] goes back to a socket when one passes again', async () => {
+    const a = await openOver({ timing: { ...shortTiming, retrySocketMs: 200 } });
+    await untilStatus(a, ({ transport }) => transport === 'http');
+    areSocketsBlocked = false;
+    await untilStatus(a, ({ transport }) => transport === 'socket');
+    await a.create(tea);
+    await a.settled();
+  });
+});
