@@ -8,6 +8,7 @@ import type { Write } from '../core/register.ts';
 import type { RejectedOp } from '../sync/replica-change.ts';
 import { newReplicaMeta, type ReplicaChange } from '../sync/replica-change.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import { adoptRecords } from './adopt.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type {
   AdoptionProgress,
@@ -228,8 +229,9 @@ class ReplicaClient implements Client {
     else this.#post({ kind: 'sync now' });
   }
 
-  adopt(_options: AdoptOptions = {}): Promise<AdoptionProgress> {
-    return Promise.reject(new Error('not yet'));
+  adopt(options: AdoptOptions = {}): Promise<AdoptionProgress> {
+    const { now } = this.#environment;
+    return adoptRecords({ replica: this.#local, now, onWritten: () => this.#flush() }, options);
   }
 
   async close(): Promise<void> {

@@ -112,7 +112,10 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
 
 const mending: ReplicaStep = { kind: 'restart', resync: { reason: 'repair', shared: null } };
 
-const readsRows = (step: ReplicaStep): boolean => step.kind === 'delta' || step.kind === 'snapshot' || step.kind === 'restart';
+function readsRows(step: ReplicaStep): boolean {
+  if (step.kind === 'write') return step.mark !== undefined;
+  return step.kind === 'delta' || step.kind === 'snapshot' || step.kind === 'restart';
+}
 
 function touchedBy({ rows, removed, added, outbox }: ReplicaChange): readonly MemoryId[] | null {
   if (outbox !== undefined) return null;
