@@ -86,6 +86,7 @@ class ReplicaClient implements Client {
   #replica: LocalReplica | null = null;
   #connection: Connection | null = null;
   #leaderStatus: Status | null = null;
+  #hasStarted = false;
   #isClosed = false;
 
   constructor(options: ClientOptions, store: ClientStore) {
@@ -105,6 +106,10 @@ class ReplicaClient implements Client {
 
   async start(): Promise<void> {
     const { now, isOnline, onNetworkChange, newId } = this.#environment;
+    // What another tab commits while this one is still reading would be missed, and nothing tells of it again.
+    const early: TabMessage[] = [];
+    const hear = (message: TabMessage): void => void (this.#hasStarted ? this.#hear(message) : early.push(message));
+    this.#stops.push(this.#tabs.listen((message) => hear(message as TabMessage)));
     this.#replica = await createLocalReplica({
       store: this.#store,
       // MRG-6: stamps by the server's clock, as far as it is known; another device's later write should win, not a fast clock.
@@ -115,8 +120,10 @@ class ReplicaClient implements Client {
     });
     this.#connection = this.#createConnection(this.#replica);
     await this.#book.read();
+    for (let message = early.shift(); message !== undefined; message = early.shift())
+      if (message.kind === 'change') await this.#take(message.change);
+    this.#hasStarted = true;
     this.#stops.push(
-      this.#tabs.listen((message) => this.#hear(message as TabMessage)),
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
       this.#tabs.lead(
         () => void this.#lead(),
