@@ -3,10 +3,10 @@
  * judges nothing: a check looks at what came.
  */
 import { randomUUID } from 'node:crypto';
+import type { Change } from '../src/core/change.ts';
 import type { Hlc } from '../src/core/clock.ts';
 import type { LogEvent } from '../src/core/event.ts';
 import type { DeviceId, Epoch, MemoryId } from '../src/core/ids.ts';
-import type { Change } from '../src/core/patch.ts';
 import type { Write } from '../src/core/register.ts';
 import type { Delta, Hello, PushedOp, Snapshot } from '../src/protocol/frames.ts';
 import { expectSome, expectThat, show } from './expect.ts';

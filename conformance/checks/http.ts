@@ -1,8 +1,8 @@
 /** The HTTP twins: the same log without a socket. */
 import { randomUUID } from 'node:crypto';
+import { changeToPatch } from '../../src/core/change.ts';
 import { hlcToString } from '../../src/core/clock.ts';
 import type { DeviceId } from '../../src/core/ids.ts';
-import { changeToPatch } from '../../src/core/patch.ts';
 import type { Write } from '../../src/core/register.ts';
 import { eventToJson } from '../../src/protocol/json-codec.ts';
 import type { JsonEvent } from '../../src/protocol/json-frames.ts';

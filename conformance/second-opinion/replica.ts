@@ -2,10 +2,11 @@
  * What a device holds, worked out from the frames by the words of SYN-4 and SYN-5 alone: rows are put by snapshots and changed
  * by events, each event sets the registers that it did not lose.
  */
+
+import type { Change } from '../../src/core/change.ts';
 import type { LogEvent } from '../../src/core/event.ts';
 import type { MemoryId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/patch.ts';
 import type { RegisterName, RegisterValue } from '../../src/core/register.ts';
 import { expectSome, expectThat } from '../expect.ts';
 import { hashOfRows } from './state-hash.ts';
