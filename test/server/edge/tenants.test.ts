@@ -1,8 +1,10 @@
 /** A second user sees and changes nothing of the first, by any route. */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import type { Epoch, UserId } from '../../../src/core/ids.ts';
 import type { MemoryJson } from '../../../src/server/edge/memory-json.ts';
 import type { Database } from '../../../src/server/infra/database.ts';
+import { beginEpoch } from '../../../src/server/log/begin-epoch.ts';
 import { type Api, type ConflictList, creation, edit, type Updates, useServer } from '../../support/api.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 
@@ -11,10 +13,11 @@ interface Owned {
   readonly conflictId: string;
   readonly device: string;
   readonly cursor: string;
+  readonly epoch: string;
 }
 
 /** Something in every table. */
-async function fill(api: Api): Promise<Owned> {
+async function fill(api: Api, db: Database): Promise<Owned> {
   const memory = await api.create({
     content: 'PRIVATE',
     tags: ['PRIVATE-tag'],
@@ -26,8 +29,11 @@ async function fill(api: Api): Promise<Owned> {
   await api.push(other, 1, 2, [edit(id, '1764000000002-0', '/content', 'PRIVATE-3')]);
   await api.get(`/memories/${memory.id}`);
   const { body } = await api.get<ConflictList>('/conflicts');
-  const { cursor } = (await api.get<Updates>('/memories/sync/updates')).body;
-  return { memory, conflictId: body.conflicts[0]?.id ?? '', device, cursor };
+  // An epoch that ended, too.
+  const epoch = randomUUID() as Epoch;
+  await beginEpoch(db, api.user.user.id as UserId, epoch, new Date());
+  const present = (await api.get<Updates>('/memories/sync/updates')).body.cursor;
+  return { memory, conflictId: body.conflicts[0]?.id ?? '', device, cursor: present, epoch };
 }
 
 /** Every row of the user in every table that has users, as text. */
@@ -54,7 +60,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
 
   it('[SEC-1] no list, search by id or cursor of a stranger shows anything', async () => {
     const owner = await fixture.login();
-    const owned = await fill(owner);
+    const owned = await fill(owner, fixture.server.deps.db);
     const stranger = await fixture.login();
     const lists = [
       '/memories',
@@ -68,6 +74,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
       `/audit?deviceId=${owned.device}`,
       '/memories/sync/updates',
       '/memories/sync/updates?form=events',
+      '/memories/sync/snapshot',
     ];
     for (const path of lists) {
       const { status, body } = await stranger.get(path);
@@ -80,12 +87,16 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
       expect((await stranger.get(`/memories/${owned.memory.id}${path}`)).body.code, path).toBe('unknown_memory');
     }
     expect((await stranger.get(`/memories/sync/updates?cursor=${owned.cursor}`)).status).toBe(409);
+    // The owner's device and epoch are strange to the stranger's log, and say nothing of the owner's.
+    const said = { protocol: 1, device: owned.device, epoch: owned.epoch, cursor: 1, lastCounter: 9, now: 0 };
+    const hello = await stranger.call<{ readonly head: number }>('POST', '/memories/sync/hello', said);
+    expect(hello.body).toMatchObject({ type: 'RESET', code: 'epoch_mismatch', head: 0, floor: 0, shared: 0 });
     expect((await stranger.get('/audit/verify')).body).toMatchObject({ verified: true, events: 0 });
   });
 
   it('[SEC-1] no write of a stranger changes a row of the owner in any table', async () => {
     const owner = await fixture.login();
-    const owned = await fill(owner);
+    const owned = await fill(owner, fixture.server.deps.db);
     await fixture.server.deps.accesses.flush();
     const { db } = fixture.server.deps;
     const before = await rowsOf(db, owner.user.user.id);
@@ -93,6 +104,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
       expect.arrayContaining([
         'conflicts',
         'devices',
+        'epochs',
         'events',
         'memories',
         'memory_accesses',
@@ -113,6 +125,13 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
       stranger.call('POST', `/conflicts/${owned.conflictId}/resolve`, { keep: 'loser' }),
       stranger.call('DELETE', `/auth/devices/${owned.device}`),
     ]);
+    const said = { protocol: 1, device: owned.device, epoch: null, cursor: 0, lastCounter: 0, now: 0 };
+    expect((await stranger.call('POST', '/memories/sync/hello', said)).body).toMatchObject({ type: 'WELCOME', head: 0 });
+    const { cursor } = (await stranger.get<Updates>('/memories/sync/updates')).body;
+    await stranger.get(`/memories/sync/updates?device=${owned.device}&cursor=${cursor}`);
+    const later = Date.now() + 86_400_000;
+    const strange = stranger.user.user.id as UserId;
+    await fixture.server.deps.append.submit({ kind: 'collect', userId: strange, deletedBefore: later, seenAfter: later });
     for (const answer of answers) expect(answer.status).toBe(404);
     const pushed = await stranger.push(owned.device, 1, 0, [
       edit(owned.memory.id, '1764000000000-0', '/content', 'x'),
@@ -142,6 +161,8 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
       'GET /conflicts',
       'GET /memories/sync/updates',
       'POST /memories/sync/push',
+      'POST /memories/sync/hello',
+      'GET /memories/sync/snapshot',
     ];
     for (const line of paths) {
       const [method = '', path = ''] = line.split(' ');

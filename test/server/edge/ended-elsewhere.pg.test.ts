@@ -1,0 +1,79 @@
+/** Sockets of one server, and sessions that another one ends: two servers on one PostgreSQL database. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/server/config.ts';
+import { createApi } from '../../support/api.ts';
+import { creation, newMemoryId } from '../../support/append.ts';
+import { testDatabase, testDatabaseUrl } from '../../support/databases.ts';
+import { TestDevice } from '../../support/device.ts';
+import { send } from '../../support/http.ts';
+import { startTestServer, type TestServer, type TestUser, testPassword } from '../../support/server.ts';
+
+describe.skipIf(testDatabaseUrl === undefined)('two servers on PostgreSQL', () => {
+  let here: TestServer;
+  let elsewhere: TestServer;
+  beforeAll(async () => {
+    const database = await testDatabase('postgresql');
+    const env = { SESSION_POLL_MS: '50' };
+    here = await startTestServer({ database, env });
+    // The same database, whose end is the first server's business.
+    elsewhere = await startTestServer({ database: { ...database, [Symbol.asyncDispose]: async () => {} }, env });
+  });
+  afterAll(async () => {
+    await elsewhere?.[Symbol.asyncDispose]();
+    await here?.[Symbol.asyncDispose]();
+  });
+
+  const connect = async (user: TestUser, device?: string): Promise<TestDevice> => {
+    const connected = await new TestDevice({
+      url: here.url,
+      token: user.token,
+      ...(device !== undefined && { device }),
+    }).connect();
+    await connected.untilFrame('WELCOME');
+    return connected;
+  };
+  const there = (user: TestUser) => createApi(elsewhere.url, user);
+
+  it('[SYN-9] within two seconds by default: it is looked for every second', () => {
+    const config = loadConfig({});
+    expect(config.ok && config.value.sessionPollMs).toBe(1_000);
+  });
+
+  it('[SYN-9] a logout there closes the sockets of that session here, and of no other', async () => {
+    const user = await here.register();
+    const body = { email: user.email, password: user.password };
+    const second = { ...user, ...(await send<TestUser>('POST', `${elsewhere.url}/api/v1/auth/login`, { body })).body };
+    const [ended, replica, other] = [await connect(user), await connect(user, randomUUID()), await connect(second)];
+    expect((await there(user).call('POST', '/auth/logout')).status).toBe(204);
+    for (const device of [ended, replica]) {
+      await device.until(() => device.closeCode === 4401, 'closed');
+      expect(device.frames.at(-1)).toMatchObject({ type: 'ERROR', code: 'unauthorized' });
+    }
+    await other.write(newMemoryId(), creation('still here')).untilCaughtUp();
+    other.cut();
+  });
+
+  it('[SYN-9] a device that is revoked there is closed here, and told so', async () => {
+    const user = await here.register();
+    const [device, other] = [await connect(user, randomUUID()), await connect(user, randomUUID())];
+    expect((await there(user).call('DELETE', `/auth/devices/${device.replica.device}`)).status).toBe(204);
+    await device.until(() => device.closeCode === 4403, 'closed');
+    expect(device.frames.at(-1)).toMatchObject({ type: 'ERROR', code: 'device_revoked' });
+    await other.write(newMemoryId(), creation('still here')).untilCaughtUp();
+    other.cut();
+  });
+
+  it('[SYN-9] a change of the password and the end of the account there close sockets here', async () => {
+    const user = await here.register();
+    const body = { email: user.email, password: user.password };
+    const second = { ...user, ...(await send<TestUser>('POST', `${elsewhere.url}/api/v1/auth/login`, { body })).body };
+    const [first, other] = [await connect(user), await connect(second)];
+    const change = { current: testPassword, next: 'another long passphrase' };
+    expect((await there(second).call('POST', '/auth/password', change)).status).toBe(204);
+    await first.until(() => first.closeCode === 4401, 'closed by the password');
+    expect(other.closeCode).toBeNull();
+    expect((await there(second).call('DELETE', '/auth/me', { password: change.next })).status).toBe(204);
+    await other.until(() => other.closeCode === 4401, 'closed by the end of the account');
+  });
+});
