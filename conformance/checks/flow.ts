@@ -66,6 +66,17 @@ export const flowChecks: readonly Check[] = [
     },
     { isSlow: true },
   ),
+
+  check(
+    '[SYN-10] a device that answers nothing for 60 s is given up, with 4410',
+    async (kit) => {
+      const device = kit.device(await kit.user());
+      const peer = await kit.open({ answersPing: false });
+      peer.send(device.hello());
+      expectEqual('close code', await peer.closed('of a silent device', 60_000 + kit.timeoutMs), 4410);
+    },
+    { isSlow: true },
+  ),
 ];
 
 /** A device that never says GOT, and another that writes. */
