@@ -67,6 +67,8 @@ export class Connection {
   #failures = 0;
   #tokenReason: TokenReason = 'start';
   #stuck: Stuck | null = null;
+  /** The watchdog fired, and nothing has moved since. */
+  #isStalled = false;
   #isRevoked = false;
   #lastSyncAt: number | null = null;
   #clockOffsetMs: number | null = null;
@@ -126,10 +128,12 @@ export class Connection {
         if (!this.#deps.environment.isOnline() && from !== 'offline') return this.dispatch('offline');
         return void this.#connect();
       case 'syncing':
-        this.#stuck = null;
+        // A connection is no progress yet: who reads the status between two attempts should not think that all is well.
+        this.#stuck = this.#isStalled ? this.#noProgress() : null;
         return this.#watchProgress();
       case 'live':
         this.#failures = 0;
+        this.#isStalled = false;
         this.#stuck = null;
         return;
       case 'waiting':
@@ -247,7 +251,7 @@ export class Connection {
       const result = await replica.perform(step);
       onStep(step, result);
       if (generation !== this.#generation) return;
-      if (hasMoved(step, result)) this.#watchProgress();
+      if (hasMoved(step, result)) this.#onMoved();
       await this.#carryOut(session, session.done(step, result, environment.now()));
     }
     if (generation !== this.#generation) return;
@@ -325,10 +329,24 @@ export class Connection {
     if (untilMs === null) this.#timers.clear('state');
   }
 
+  #onMoved(): void {
+    this.#isStalled = false;
+    this.#stuck = null;
+    this.#watchProgress();
+  }
+
+  #onStalled(): void {
+    this.#isStalled = true;
+    this.dispatch('lost', this.#noProgress());
+  }
+
+  #noProgress(): Stuck {
+    return { reason: 'no_progress', detail: `nothing moved for ${this.#timing.progressMs / 1_000} s`, until: null };
+  }
+
   #watchProgress(): void {
     if (this.#state !== 'syncing') return;
-    const seconds = this.#timing.progressMs / 1_000;
-    this.#timers.arm('state', () => this.#lose('no_progress', `nothing moved for ${seconds} s`), this.#timing.progressMs);
+    this.#timers.arm('state', () => this.#onStalled(), this.#timing.progressMs);
   }
 
   #armPing(): void {

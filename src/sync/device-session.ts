@@ -63,6 +63,8 @@ export class DeviceSession {
   #acked = 0;
   /** Last counters of the PUSH frames that are not acknowledged. */
   #outstanding: number[] = [];
+  /** The counter that the server missed last. */
+  #gap: number | null = null;
   /** Ops whose ack came without their event were pushed once more, up to this counter. */
   #pushedAgain = 0;
 
@@ -176,6 +178,7 @@ export class DeviceSession {
 
   #onApplied(delta: Delta, result: StepResult): Reaction {
     this.#head = Math.max(this.#head, delta.head);
+    if ((delta.acked ?? 0) > this.#acked) this.#gap = null;
     this.#acked = Math.max(this.#acked, delta.acked ?? 0);
     this.#outstanding = this.#outstanding.filter((last) => last > this.#acked);
     if (result.forked) return { steps: [{ kind: 'fork', device: this.#options.newDeviceId() }], send: [], reconnect: 'forked' };
@@ -220,6 +223,9 @@ export class DeviceSession {
 
   #onError(error: ErrorFrame): Reaction {
     if (error.code === 'counter_gap' && error.expected !== undefined) {
+      // Each frame behind the gap is answered so; and where pushing again does not close it, once more would not either.
+      if (error.expected === this.#gap) return { ...nothing, error };
+      this.#gap = error.expected;
       this.#pushAgainAfter(error.expected - 1);
       return { ...nothing, error, send: this.flush() };
     }

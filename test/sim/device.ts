@@ -283,7 +283,11 @@ export class SimulatedDevice {
       init.signal?.addEventListener('abort', () => tell(() => reject(init.signal?.reason)));
       this.network.request(
         this.#nextNode(),
-        (node, respond) => serveHttp(node, server.options.limits, request, respond),
+        (node, respond) =>
+          serveHttp(node, server.options.limits, request, (answer) => {
+            if (request.path.includes('/snapshot')) this.snapshotUntil = server.logs.get(this.options.userId)?.head.seq ?? null;
+            respond(answer);
+          }),
         (answer: HttpAnswer | null) =>
           tell(() => (answer === null ? reject(new TypeError('Failed to fetch')) : resolve(toResponse(answer)))),
       );

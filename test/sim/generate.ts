@@ -8,6 +8,7 @@ export interface GenerateOptions {
   readonly minutes: number;
   /** Only these nemeses. Default: dice. */
   readonly only?: readonly Scenario[];
+  readonly without?: readonly Scenario[];
 }
 
 /** Nemeses by name, as `--only` takes them. */
@@ -62,7 +63,8 @@ const share: Readonly<Record<Scenario, number>> = {
 
 export function generate(seed: number, options: GenerateOptions): Schedule {
   const dice = createDice(seed, 'schedule');
-  const chosen = new Set<Scenario>(options.only ?? scenarios.filter((name) => dice.chance(share[name])));
+  const diced = scenarios.filter((name) => dice.chance(share[name]));
+  const chosen = new Set<Scenario>((options.only ?? diced).filter((name) => options.without?.includes(name) !== true));
   const setup = createSetup(dice, options.minutes * 60_000, chosen);
   const generator = new Generator(dice, setup, chosen);
   return { seed, setup, steps: generator.steps() };

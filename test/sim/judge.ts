@@ -223,14 +223,8 @@ export class Judge {
     const hash = stateHashToString(meta.stateHash);
     const lineages = [history.log.image.hashes, ...history.endedHashes];
     // A snapshot is newer than its cursor, until the delta behind it has caught up.
-    if (device.snapshotUntil !== null) {
-      if (meta.cursor >= device.snapshotUntil) device.snapshotUntil = null;
-      else return;
-    }
-    if (before.meta?.snapshot != null || before.meta?.resync != null || (before.meta?.cursor === 0 && meta.cursor > 0)) {
-      device.snapshotUntil = history.log.head.seq;
-      if (meta.cursor < history.log.head.seq) return;
-    }
+    if (device.snapshotUntil !== null && meta.cursor < device.snapshotUntil) return;
+    device.snapshotUntil = null;
     if (!lineages.some((hashes) => hashes[meta.cursor] === hash))
       this.accuse('cursor gap', `${device.options.name} at cursor ${meta.cursor} holds no prefix of the log`);
   }

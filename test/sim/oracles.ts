@@ -203,8 +203,7 @@ function judgeTab(judge: Judge, { log }: History, name: string, client: Client):
 function judgeRevoked(judge: Judge, device: SimulatedDevice): void {
   for (const { index, client } of device.tabs) {
     const { state, stuck } = client.status;
-    const isTold = stuck?.reason === 'device_revoked' || stuck?.reason === 'unauthorized';
-    if (state !== 'live' && !isTold) judge.accuse('status untrue', `${device.options.name} tab ${index} was revoked and says ${JSON.stringify(client.status)}`);
+    if (state !== 'live' && stuck === null) judge.accuse('status untrue', `${device.options.name} tab ${index} was revoked and says ${JSON.stringify(client.status)}`);
   }
 }
 

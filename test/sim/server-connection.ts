@@ -178,7 +178,6 @@ export class ServerConnection {
         if (opened === null) return refuse('unauthorized');
         this.#input({ kind: 'opened', opened, now: this.#node.now() });
         this.#takeWaiting();
-        this.#node.touchDevice(principal.userId, replica, hello.cursor);
       },
       refuse,
     );

@@ -77,7 +77,7 @@ function sayHello({ node, limits, principal, request, respond, fail }: Call): vo
   const opened = node.readOpened(principal, replica, hello);
   if (opened === null) return fail('unauthorized');
   const answer = answerHello(hello, opened, node.now(), limits);
-  node.touchDevice(principal.userId, replica, hello.cursor);
+  if (answer.type === 'WELCOME') node.touchDevice(principal.userId, replica, hello.cursor);
   const body =
     answer.type === 'RESET'
       ? answer
@@ -146,17 +146,25 @@ function readUpdates({ node, limits, principal, log, url, respond, fail }: Call)
 
 const cursorText = (epoch: Epoch, seq: number): string => `${epoch} ${seq}`;
 
-function readSnapshot({ limits, log, url, respond, fail }: Call): void {
+/** The head is read before the page: what changes meanwhile comes twice rather than never. */
+function readSnapshot({ node, limits, log, url, respond, fail }: Call): void {
   const asked = url.searchParams.get('at');
   const after = url.searchParams.get('after') as MemoryId | null;
-  const { seq, floor } = log.head;
+  const { seq, floor, epoch } = log.head;
   const at = asked === null ? seq : Number(asked);
   if (at > seq) return fail('cursor_ahead');
   if (at < floor) return fail('cursor_expired');
-  const memories = log.readPage(after, limits.snapshotMemories + 1);
-  const page = memories.slice(0, limits.snapshotMemories);
-  const next = memories.length > limits.snapshotMemories ? (page.at(-1)?.id ?? null) : null;
-  respond({ status: 200, body: packServerFrame({ type: 'SNAPSHOT', at, next, memories: page }) });
+  node.query(
+    'read page',
+    () => {
+      const memories = log.readPage(after, limits.snapshotMemories + 1);
+      const page = memories.slice(0, limits.snapshotMemories);
+      const next = memories.length > limits.snapshotMemories ? (page.at(-1)?.id ?? null) : null;
+      const body = packServerFrame({ type: 'SNAPSHOT', at, next, memories: page });
+      respond({ status: 200, body, headers: { 'sync-cursor': cursorText(epoch, at) } });
+    },
+    fail,
+  );
 }
 
 /** Newest first, with the cursor of the next page. */

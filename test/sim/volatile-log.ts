@@ -19,7 +19,7 @@ import { isDeleted, type MemoryState } from '../../src/core/merge.ts';
 import { concatBytes, unpack } from '../../src/protocol/message-pack.ts';
 import { erasedPayload, eventFromPacked } from '../../src/protocol/wire-events.ts';
 import type { StoredDelta } from '../../src/protocol/binary-codec.ts';
-import type { AppendRequest, Replica } from '../../src/server/command/append-request.ts';
+import type { AppendRequest, CollectRequest, Replica } from '../../src/server/command/append-request.ts';
 import { type ConflictChange, planUser, type UserPlan } from '../../src/server/command/user-plan.ts';
 import { sha256 } from '../../src/server/infra/bytes.ts';
 import type { PlacedDot } from '../../src/server/log/clock-at.ts';
@@ -27,6 +27,7 @@ import type { Head } from '../../src/server/log/head.ts';
 import { bytesToMeta } from '../../src/server/log/log-bytes.ts';
 import type { EventRow } from '../../src/server/log/rows.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
+import type { Tombstone } from '../../src/server/project/tombstones.ts';
 import type { Piece } from '../../src/sync/session-io.ts';
 
 /** A row of `events`: salt and payload go when the memory is erased. */
@@ -74,10 +75,12 @@ export interface Commit {
 
 export class VolatileLog {
   readonly userId: UserId;
+  readonly #randomBytes: (size: number) => Uint8Array;
   #image: LogImage;
 
-  constructor(userId: UserId, epoch: Epoch) {
+  constructor(userId: UserId, epoch: Epoch, randomBytes: (size: number) => Uint8Array) {
     this.userId = userId;
+    this.#randomBytes = randomBytes;
     this.#image = emptyImage(userId, epoch);
   }
 
@@ -125,7 +128,9 @@ export class VolatileLog {
       clockByBase: new Map(),
       dotsSince: () => image.dots,
       requests,
+      tombstones: requests.flatMap((request) => (request.kind === 'collect' ? this.#tombstones(request) : [])),
       at,
+      randomBytes: this.#randomBytes,
     });
     this.#write(plan);
     return { plan, pieceFor: (ordinal) => this.#pieceOf(plan, ordinal) };
@@ -157,11 +162,27 @@ export class VolatileLog {
     this.#image = { ...this.#image, devices: new Map(this.#image.devices).set(device.id, device) };
   }
 
+  /** As project/tombstones reads them. */
+  #tombstones({ deletedBefore, seenAfter }: CollectRequest): Tombstone[] {
+    const { states, truth, devices } = this.#image;
+    const holding = [...devices.values()].filter((device) => !device.isRevoked && device.lastSeenAt > seenAfter && device.cursor > 0);
+    const found = [...states.values()].filter(
+      (state) =>
+        isDeleted(state) &&
+        !state.erased &&
+        state.conflicts.length === 0 &&
+        (truth[state.seq - 1]?.at ?? 0) < deletedBefore &&
+        holding.every((device) => device.cursor >= state.seq),
+    );
+    return found.map(({ id, seq }) => ({ id, seq })).sort((a, b) => a.seq - b.seq);
+  }
+
   #write(plan: UserPlan): void {
     const image = this.#image;
     const states = new Map(image.states);
+    for (const id of plan.collected) states.delete(id);
     for (const [id, state] of plan.states) states.set(id, state);
-    const conflicts = new Map(image.conflicts);
+    const conflicts = new Map([...image.conflicts].filter(([, { memoryId }]) => !plan.collected.has(memoryId)));
     for (const [id, conflict] of plan.conflicts) conflicts.set(id, { ...conflict, at: conflicts.get(id)?.at ?? conflict.at });
     const written = plan.events.map((row): StoredEvent => ({ ...row, payloadHash: null }));
     const names = plan.after.deviceByOrdinal;
@@ -216,8 +237,6 @@ export class VolatileLog {
     return names;
   }
 }
-
-export const isTombstone = (state: MemoryState): boolean => isDeleted(state) && !state.erased && state.conflicts.length === 0;
 
 /** The state hash after each event of the plan: what a device at that cursor has to show. */
 function hashesOf(plan: UserPlan, image: LogImage, truth: readonly TrueEvent[]): string[] {

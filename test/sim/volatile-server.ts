@@ -77,10 +77,12 @@ export class VolatileServer {
   sessions: ReadonlyMap<SessionId, Session> = new Map();
   /** The server's clock minus the true one, ms. */
   clockOffsetMs = 0;
+  readonly #dice: (name: string) => Dice;
   #made = 0;
 
   constructor(timeline: Timeline, dice: (name: string) => Dice, options: ServerOptions, witness: ServerWitness) {
     this.timeline = timeline;
+    this.#dice = dice;
     this.options = options;
     this.witness = witness;
     this.nodes = Array.from({ length: options.nodes }, (_, index) => new ServerNode(this, dice(`node ${index}`), index));
@@ -92,7 +94,8 @@ export class VolatileServer {
   }
 
   addUser(userId: UserId): VolatileLog {
-    const log = new VolatileLog(userId, this.newEpoch());
+    const salts = this.#dice(`salts ${userId}`);
+    const log = new VolatileLog(userId, this.newEpoch(), (size) => Uint8Array.from({ length: size }, () => salts.below(256)));
     this.logs.set(userId, log);
     return log;
   }
@@ -168,7 +171,16 @@ export class VolatileServer {
   }
 
   /** Tombstones that every live device has seen are taken away (SYN-12). */
-  collect(_userId: UserId): void {}
+  collect(userId: UserId): void {
+    const { tombstoneMs, deviceExpiryMs } = this.options;
+    const request = { kind: 'collect', userId, deletedBefore: this.now() - tombstoneMs, seenAfter: this.now() - deviceExpiryMs } as const;
+    const node = this.nodes.find(({ isUp }) => isUp);
+    node?.submit(
+      request,
+      () => undefined,
+      () => undefined,
+    );
+  }
 
   wipe(): void {
     for (const node of this.nodes) node.crash();
@@ -355,7 +367,9 @@ export class ServerNode {
   #writeLater(): void {
     if (this.#isWriting || this.#lane.length === 0) return;
     this.#isWriting = true;
-    const group = this.#lane.splice(0);
+    // What a collection takes away, another request of the same transaction might write: it is alone in its group.
+    const collects = this.#lane.findIndex(({ request }) => request.kind === 'collect');
+    const group = this.#lane.splice(0, collects === -1 ? this.#lane.length : Math.max(1, collects));
     const failAll = (code: ErrorCode): void => {
       this.#isWriting = false;
       for (const { failed } of group) failed(code);

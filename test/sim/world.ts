@@ -139,7 +139,10 @@ class Run {
         },
         network: {
           up: (socket, frame) => judge.trace !== null && judge.note(`${name}/${socket} → ${frameText(frame, 'up')}`),
-          down: (socket, frame) => judge.trace !== null && judge.note(`${name}/${socket} ← ${frameText(frame, 'down')}`),
+          down: (socket, frame) => {
+            if (isSnapshot(frame)) device.snapshotUntil = judge.historyOf(device.options.userId).log.head.seq;
+            if (judge.trace !== null) judge.note(`${name}/${socket} ← ${frameText(frame, 'down')}`);
+          },
           note: (text) => judge.note(`${name} ${text}`),
         },
         witness: {
@@ -584,6 +587,9 @@ function summaryOf({ meta, rows, removed, added, settled, outbox, rejected }: Pa
   ];
   return parts.filter((part) => part !== '').join('; ');
 }
+
+/** An array of 4 with code 5. */
+const isSnapshot = (frame: Uint8Array): boolean => frame[0] === 0x94 && frame[1] === 5;
 
 function frameText(frame: Uint8Array, direction: 'up' | 'down'): string {
   try {
