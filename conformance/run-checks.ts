@@ -64,6 +64,12 @@ function formsOf({ form }: Check, forms: readonly FrameForm[]): readonly CheckRe
   return form === 'none' || forms.includes(form) ? [form] : [];
 }
 
+/** A failure of the server in its own words; one of the kit with the place where it happened. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof CheckFailure ? error.message : (error.stack ?? error.message);
+}
+
 interface Bench {
   readonly options: RunOptions;
   readonly http: HttpClient;
@@ -79,8 +85,7 @@ async function runCheck(check: Check, form: CheckResult['form'], bench: Bench): 
     return { title, rules, form, status: 'ok' };
   } catch (error) {
     if (error instanceof CheckSkipped) return { title, rules, form, status: 'skipped', reason: error.message };
-    const isExpected = error instanceof CheckFailure || !(error instanceof Error);
-    return { title, rules, form, status: 'failed', reason: isExpected ? String(error) : (error.stack ?? error.message) };
+    return { title, rules, form, status: 'failed', reason: reasonOf(error) };
   } finally {
     end();
   }

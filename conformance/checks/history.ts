@@ -12,7 +12,8 @@ export const historyChecks: readonly Check[] = [20_250_101, 4_711].map((seed) =>
     const user = await kit.user();
     const random = createRandom(seed);
     const devices = await Promise.all([1, 2, 3].map(() => kit.join(user)));
-    const from = Math.max(...devices.map(({ cursor }) => cursor));
+    const reader = await kit.join(user);
+    const from = reader.cursor;
     const ids = Array.from({ length: 4 }, newMemoryId);
     for (let round = 0; round < 40; round++) {
       const device = random.pick(devices);
@@ -21,7 +22,7 @@ export const historyChecks: readonly Check[] = [20_250_101, 4_711].map((seed) =>
       const hlc = { ms: now.ms + random.below(200) - 100, count: random.below(3) };
       await device.write({ memoryId: random.pick(ids), writes: randomWrites(random), hlc });
     }
-    const reader = await kit.reader(user);
+    await reader.reach(await kit.head(user));
     expectDecisions(reader, devices, from, createMergeModel());
   }),
 );

@@ -184,8 +184,10 @@ export const httpChecks: readonly Check[] = [
     await client.push(200, client.body(1, base, [{ memoryId: newMemoryId(), writes: creation('over HTTP') }]));
     await reader.reach(base + 1);
     expectMembers('event', reader.event(base + 1), { device: client.device, counter: 1 });
-    const device = await kit.join(user, { id: client.device });
-    expectEqual('last counter on the socket', device.counter, 1);
+    const device = kit.device(user, { id: client.device });
+    const { lastCounter } = await device.connect({ cursor: base + 1, lastCounter: 1 });
+    expectEqual('lastCounter on the socket', lastCounter, 1);
+    device.cursor = base + 1;
     await device.write({ memoryId: newMemoryId(), writes: creation('over the socket') });
     const late = client.body(4, base, [{ memoryId: newMemoryId(), writes: creation('too far') }]);
     expectMembers('problem', await client.push<Record<string, unknown>>(409, late), { code: 'counter_gap', expected: 3 });

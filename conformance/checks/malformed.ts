@@ -174,7 +174,9 @@ function text(what: string, make: (device: Device) => readonly Data[]): Check {
   return check(title(what), (kit) => expectRefused(kit, what, make), { form: 'text' });
 }
 
-const title = (what: string): string => `[SYN-1] [SEC-2] ${what}: refused as invalid_frame, with the socket open`;
+function title(what: string): string {
+  return `[SYN-1] [SEC-2] ${what}: refused as invalid_frame, with the socket open`;
+}
 
 async function expectRefused(kit: CheckContext, what: string, make: (device: Device) => readonly Data[]): Promise<void> {
   const user = await kit.user();

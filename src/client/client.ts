@@ -3,11 +3,12 @@
  * and keeps itself in step with the server when there is one.
  */
 import type { DeviceId, MemoryId } from '../core/ids.ts';
-import type { MemoryFields } from '../core/memory.ts';
+import type { Memory, MemoryFields } from '../core/memory.ts';
 import type { Write } from '../core/register.ts';
 import type { RejectedOp } from '../sync/replica-change.ts';
 import { newReplicaMeta, type ReplicaChange } from '../sync/replica-change.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import { adoptRecords } from './adopt.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type {
   AdoptionProgress,
@@ -85,6 +86,7 @@ class ReplicaClient implements Client {
   #replica: LocalReplica | null = null;
   #connection: Connection | null = null;
   #leaderStatus: Status | null = null;
+  #hasStarted = false;
   #isClosed = false;
 
   constructor(options: ClientOptions, store: ClientStore) {
@@ -104,6 +106,10 @@ class ReplicaClient implements Client {
 
   async start(): Promise<void> {
     const { now, isOnline, onNetworkChange, newId } = this.#environment;
+    // What another tab commits while this one is still reading would be missed, and nothing tells of it again.
+    const early: TabMessage[] = [];
+    const hear = (message: TabMessage): void => void (this.#hasStarted ? this.#hear(message) : early.push(message));
+    this.#stops.push(this.#tabs.listen((message) => hear(message as TabMessage)));
     this.#replica = await createLocalReplica({
       store: this.#store,
       // MRG-6: stamps by the server's clock, as far as it is known; another device's later write should win, not a fast clock.
@@ -114,8 +120,10 @@ class ReplicaClient implements Client {
     });
     this.#connection = this.#createConnection(this.#replica);
     await this.#book.read();
+    for (let message = early.shift(); message !== undefined; message = early.shift())
+      if (message.kind === 'change') await this.#take(message.change);
+    this.#hasStarted = true;
     this.#stops.push(
-      this.#tabs.listen((message) => this.#hear(message as TabMessage)),
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
       this.#tabs.lead(
         () => void this.#lead(),
@@ -160,13 +168,12 @@ class ReplicaClient implements Client {
   }
 
   get(id: MemoryId): ClientMemory | null {
-    const { mirror } = this.#local;
-    const memory = mirror.view(id);
-    return memory === null || memory.erased ? null : { ...memory, isPending: mirror.isPending(id) };
+    const memory = this.#local.mirror.view(id);
+    return memory === null || memory.erased ? null : this.#toShown(memory);
   }
 
   list(options: ListOptions = {}): readonly ClientMemory[] {
-    return listMemories(this.#all(), options);
+    return listMemories(this.#local.mirror.views(), options).map((memory) => this.#toShown(memory));
   }
 
   count(): number {
@@ -192,7 +199,8 @@ class ReplicaClient implements Client {
       });
       if (results !== undefined) return { results, from: 'server' };
     }
-    return { results: searchMemories(this.list(filter), query, limit), from: 'device' };
+    const found = searchMemories(listMemories(this.#local.mirror.views(), filter), query, limit);
+    return { results: found.map(({ memory, score }) => ({ memory: this.#toShown(memory), score })), from: 'device' };
   }
 
   conflicts(): readonly Conflict[] {
@@ -228,8 +236,9 @@ class ReplicaClient implements Client {
     else this.#post({ kind: 'sync now' });
   }
 
-  adopt(_options: AdoptOptions = {}): Promise<AdoptionProgress> {
-    return Promise.reject(new Error('not yet'));
+  adopt(options: AdoptOptions = {}): Promise<AdoptionProgress> {
+    const { now } = this.#environment;
+    return adoptRecords({ replica: this.#local, now, onWritten: () => this.#flush() }, options);
   }
 
   async close(): Promise<void> {
@@ -336,9 +345,8 @@ class ReplicaClient implements Client {
     return memory;
   }
 
-  *#all(): Generator<ClientMemory> {
-    const { mirror } = this.#local;
-    for (const memory of mirror.views()) yield { ...memory, isPending: mirror.isPending(memory.id) };
+  #toShown(memory: Memory): ClientMemory {
+    return { ...memory, isPending: this.#local.mirror.isPending(memory.id) };
   }
 
   #onStatus(): void {

@@ -228,7 +228,9 @@ export class Connection {
 
   async #onFrame(session: DeviceSession, frame: ServerFrame): Promise<void> {
     this.#armPing();
-    if (frame.type === 'WELCOME') this.#clockOffsetMs = frame.now - this.#deps.environment.now();
+    // Told again by every PONG: the device's clock may be set meanwhile, and tokens are renewed by the server's.
+    if ((frame.type === 'WELCOME' || frame.type === 'PONG') && frame.now !== undefined)
+      this.#clockOffsetMs = frame.now - this.#deps.environment.now();
     if (frame.type === 'RESET') {
       this.#resets++;
       if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `the server said ${frame.code} again and again`);

@@ -7,7 +7,7 @@ import type { MemoryId } from '../core/ids.ts';
 import { hashRows, stateHashToString } from '../core/state-hash.ts';
 import { planStep } from '../sync/plan-step.ts';
 import { Replica } from '../sync/replica.ts';
-import type { ReplicaChange, ReplicaMeta } from '../sync/replica-change.ts';
+import type { OutboxOp, ReplicaChange, ReplicaMeta } from '../sync/replica-change.ts';
 import { needsOutbox, type ReplicaStep, type StepResult } from '../sync/replica-step.ts';
 import { type ClientStore, type Committed, StorageLost } from './store.ts';
 
@@ -103,8 +103,9 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
     },
     perform,
     async receive(change) {
+      const touched = touchedBy(change, mirror.outbox);
       await takeOver(change);
-      onTouched(touchedBy(change));
+      onTouched(touched);
     },
     reload,
   };
@@ -112,9 +113,14 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
 
 const mending: ReplicaStep = { kind: 'restart', resync: { reason: 'repair', shared: null } };
 
-const readsRows = (step: ReplicaStep): boolean => step.kind === 'delta' || step.kind === 'snapshot' || step.kind === 'restart';
+function readsRows(step: ReplicaStep): boolean {
+  if (step.kind === 'write') return step.mark !== undefined;
+  return step.kind === 'delta' || step.kind === 'snapshot' || step.kind === 'restart';
+}
 
-function touchedBy({ rows, removed, added, outbox }: ReplicaChange): readonly MemoryId[] | null {
+/** An op that leaves the outbox changes what its memory shows, also where its event brought no row: it may have been rejected. */
+function touchedBy({ rows, removed, added, settled, outbox }: ReplicaChange, waiting: readonly OutboxOp[]): readonly MemoryId[] | null {
   if (outbox !== undefined) return null;
-  return [...(rows ?? []).map(({ id }) => id), ...(removed ?? []), ...(added ?? []).map(({ memoryId }) => memoryId)];
+  const left = settled === undefined ? [] : waiting.filter(({ counter }) => settled.includes(counter));
+  return [...(rows ?? []).map(({ id }) => id), ...(removed ?? []), ...[...(added ?? []), ...left].map(({ memoryId }) => memoryId)];
 }

@@ -179,8 +179,9 @@ function onOpened<B extends Piece>(state: SessionState, opened: Opened, limits: 
   const reply = answerHello(hello, opened, clock, limits);
   if (reply.type === 'RESET') return answer({ ...openSession(clock), errors: state.errors }, reply);
   const { epoch, head, floor, lastCounter, tokenExpiresAt } = opened;
-  // A device whose snapshot ended just before the connection did still waits for the ack of ops that the snapshot holds.
-  const owed = lastCounter > 0;
+  // A device that holds something gets a DELTA, if an empty one: it tells the ack of ops that a snapshot brought just before
+  // the last connection ended, and the state hash, as nothing else would tell of rows that differ at the same seq (SYN-6).
+  const owed = lastCounter > 0 || hello.cursor > 0;
   const known = { ...state, epoch, head: Math.max(state.head, head), floor, tokenExpiresAt, acked: lastCounter, owed };
   const snapshot = findSnapshot(hello, opened);
   const { cursor } = hello;
