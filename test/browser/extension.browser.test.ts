@@ -230,14 +230,14 @@ describe('the extension', () => {
     await (await worker()).evaluate(async (pageUrl) => {
       const [tab] = await chrome.tabs.query({ url: `${pageUrl}/*` });
       const info = { menuItemId: 'remember-selection', frameId: 0, editable: false, pageUrl, selectionText: 'in one line' };
-      chrome.contextMenus.onClicked.dispatch(info, tab);
+      (chrome.contextMenus.onClicked as unknown as { dispatch(...args: unknown[]): void }).dispatch(info, tab);
     }, url);
   }
 
   async function pressRememberKey(url: string): Promise<void> {
     await (await worker()).evaluate(async (pageUrl) => {
       const [tab] = await chrome.tabs.query({ url: `${pageUrl}/*` });
-      chrome.commands.onCommand.dispatch('remember-selection', tab);
+      (chrome.commands.onCommand as unknown as { dispatch(...args: unknown[]): void }).dispatch('remember-selection', tab);
     }, url);
   }
 
