@@ -119,8 +119,15 @@ function readsRows(step: ReplicaStep): boolean {
 }
 
 /** An op that leaves the outbox changes what its memory shows, also where its event brought no row: it may have been rejected. */
-function touchedBy({ rows, removed, added, settled, outbox }: ReplicaChange, waiting: readonly OutboxOp[]): readonly MemoryId[] | null {
+function touchedBy(
+  { rows, removed, added, settled, outbox }: ReplicaChange,
+  waiting: readonly OutboxOp[],
+): readonly MemoryId[] | null {
   if (outbox !== undefined) return null;
   const left = settled === undefined ? [] : waiting.filter(({ counter }) => settled.includes(counter));
-  return [...(rows ?? []).map(({ id }) => id), ...(removed ?? []), ...[...(added ?? []), ...left].map(({ memoryId }) => memoryId)];
+  return [
+    ...(rows ?? []).map(({ id }) => id),
+    ...(removed ?? []),
+    ...[...(added ?? []), ...left].map(({ memoryId }) => memoryId),
+  ];
 }

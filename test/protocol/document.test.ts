@@ -14,9 +14,10 @@ import {
   unpackServerFrame,
 } from '../../src/protocol/binary-codec.ts';
 import { helloFlags, type ServerFrame } from '../../src/protocol/frames.ts';
-import { clientFrameToJson, parseClientFrame, parseServerFrame, serverFrameToJson } from '../../src/protocol/json-codec.ts';
+import { clientFrameToJson, parseServerFrame, serverFrameToJson } from '../../src/protocol/json-codec.ts';
 import { clientFrameSchema, serverFrameSchema } from '../../src/protocol/json-frames.ts';
 import { wireLimits } from '../../src/protocol/limits.ts';
+import { parseClientFrame } from '../../src/protocol/parse-client-frame.ts';
 import { protocolVersion } from '../../src/protocol/version.ts';
 import { sessionLimits } from '../../src/server/edge/ws-connection.ts';
 import { closeCodes } from '../../src/sync/server-session.ts';
