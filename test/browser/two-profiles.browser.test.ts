@@ -1,34 +1,24 @@
-/** Two people's worth of browsers, one account: offline edits on both, and what becomes of them. */
+/** Two profiles, one account: offline edits on both, and what becomes of them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryId } from '../../src/core/ids.ts';
-import { openPage, type RemotePage } from '../support/browser-page.ts';
-import { type BrowserProfile, openBrowserProfile } from '../support/browser-profile.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
-import { type Site, startSite } from '../support/site.ts';
+import type { RemotePage } from '../support/browser-page.ts';
+import { type BrowserScene, startBrowserScene } from '../support/browser-scene.ts';
 
 const fact = { type: 'fact', scope: 'user_global' } as const;
 
 describe('two profiles of Chromium', () => {
-  let site: Site;
-  let server: TestServer;
-  let profiles: readonly [BrowserProfile, BrowserProfile];
+  let scene: BrowserScene;
   let left: RemotePage;
   let right: RemotePage;
 
   beforeAll(async () => {
-    site = await startSite();
-    server = await startTestServer({ env: { CORS_ORIGIN: site.url } });
-    profiles = await Promise.all([openBrowserProfile(), openBrowserProfile()]);
-    const { token } = await server.register();
-    left = await openPage(profiles[0].context, site.url);
-    right = await openPage(profiles[1].context, site.url);
-    for (const page of [left, right]) await page.open({ url: server.url, token });
+    scene = await startBrowserScene({ profiles: 2 });
+    const { token } = await scene.server.register();
+    left = await scene.openPage(0);
+    right = await scene.openPage(1);
+    for (const page of [left, right]) await page.open({ url: scene.server.url, token });
   });
-  afterAll(async () => {
-    for (const profile of profiles ?? []) await profile[Symbol.asyncDispose]();
-    await server?.[Symbol.asyncDispose]();
-    await site?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => scene?.[Symbol.asyncDispose]());
 
   it('[SYN-3] what one writes the other shows, in the order of its writing', async () => {
     await left.create(['one', 'two', 'three'].map((content) => ({ content, ...fact })));
@@ -61,10 +51,10 @@ describe('two profiles of Chromium', () => {
   it('[MRG-8] the conflict is decided on one for the value that lost, offline, and gone on both', async () => {
     const [conflict] = await left.conflicts();
     if (conflict === undefined) throw new Error('there is no conflict to decide');
-    await profiles[0].context.setOffline(true);
+    await setOffline(left, true);
     await left.resolve(conflict.id, 'loser');
     expect(await left.conflicts()).toEqual([]);
-    await profiles[0].context.setOffline(false);
+    await setOffline(left, false);
     for (const page of [left, right]) await page.until({ status: { state: 'live', outbox: 0 }, conflicts: 0 });
     expect(await right.contents()).toContain(conflict.loser.value);
     await expectSame();
@@ -72,21 +62,25 @@ describe('two profiles of Chromium', () => {
 
   it('[SYN-4] after a reload everything is there before the network is', async () => {
     const before = await right.list();
-    await profiles[1].context.setOffline(true);
+    await setOffline(right, true);
     await right.close();
     // The page itself comes from the network.
-    await profiles[1].context.setOffline(false);
+    await setOffline(right, false);
     await right.page.reload();
-    await profiles[1].context.setOffline(true);
-    await right.open({ url: server.url, token: 'none is needed to read' });
+    await setOffline(right, true);
+    await right.open({ url: scene.server.url, token: 'none is needed to read' });
     expect(await right.list()).toEqual(before);
     expect((await right.status()).online).toBe(false);
-    await profiles[1].context.setOffline(false);
+    await setOffline(right, false);
   });
 
   async function goOffline(isOffline: boolean): Promise<void> {
-    await Promise.all(profiles.map(({ context }) => context.setOffline(isOffline)));
+    for (const page of [left, right]) await setOffline(page, isOffline);
     if (isOffline) for (const page of [left, right]) await page.until({ status: { state: 'offline' } });
+  }
+
+  async function setOffline(page: RemotePage, isOffline: boolean): Promise<void> {
+    await page.page.context().setOffline(isOffline);
   }
 
   async function expectSame(): Promise<void> {

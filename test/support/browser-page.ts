@@ -24,8 +24,9 @@ export function remotePage(page: Page): RemotePage {
   });
 }
 
-/** Runs in the page. */
-function callByName([name, args]: readonly [string, readonly unknown[]]): unknown {
+/** Runs in the page. What is evaluated by DevTools may make code of text; what a timer calls is under the policy of the page. */
+async function callByName([name, args]: readonly [string, readonly unknown[]]): Promise<unknown> {
+  await new Promise((resolve) => setTimeout(resolve));
   const { pageApi } = globalThis as unknown as {
     readonly pageApi: Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
   };

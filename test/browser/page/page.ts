@@ -64,12 +64,12 @@ const pageApi = {
     for (const memory of memories) made.push((await opened().create(memory)).id);
     return made;
   },
-  /** Writes as fast as it can; each that is kept is told to `keptInPage`, which the test exposes, before the next is begun. */
-  async createEndlessly(prefix: string): Promise<void> {
+  /** Writes one after the other as fast as it can; each that is kept is told to `keptInPage`, which the test exposes. */
+  async createBurst({ from, to }: { readonly from: number; readonly to: number }): Promise<void> {
     const { keptInPage } = globalThis as unknown as { readonly keptInPage: Kept };
-    for (let i = 0; ; i++) {
-      await opened().create({ content: `${prefix} ${i}`, type: 'fact', scope: 'user_global' });
-      keptInPage(`${prefix} ${i}`);
+    for (let i = from; i < to; i++) {
+      await opened().create({ content: `op ${i}`, type: 'fact', scope: 'user_global' });
+      keptInPage(`op ${i}`);
     }
   },
   async update(id: MemoryId, fields: Partial<MemoryFields>): Promise<void> {
