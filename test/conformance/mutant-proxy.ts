@@ -19,9 +19,10 @@ import {
   unpackServerFrame,
 } from '../../src/protocol/binary-codec.ts';
 import type { ClientFrame, Delta, ServerFrame } from '../../src/protocol/frames.ts';
-import { clientFrameToJson, parseClientFrame, parseServerFrame, serverFrameToJson } from '../../src/protocol/json-codec.ts';
+import { clientFrameToJson, parseServerFrame, serverFrameToJson } from '../../src/protocol/json-codec.ts';
 import { concatBytes } from '../../src/protocol/message-pack.ts';
 import { MalformedValue } from '../../src/protocol/packed-values.ts';
+import { parseClientFrame } from '../../src/protocol/parse-client-frame.ts';
 import { packEvent } from '../../src/protocol/wire-events.ts';
 
 export type Form = 'binary' | 'text';
