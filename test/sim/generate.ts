@@ -118,8 +118,13 @@ class Generator {
 
   steps(): readonly Step[] {
     const { devices, calmAtMs } = this.#setup;
-    const works = this.#dice.between(6, 12) * devices.length;
-    for (let i = 0; i < works; i++) this.#add(this.#time(), this.#work());
+    const works = this.#dice.between(6, 14) * devices.length;
+    // Half of it within moments: who writes at once has not seen each other.
+    const bursts = Array.from({ length: this.#dice.between(1, 4) }, () => this.#time());
+    for (let i = 0; i < works; i++) {
+      const at = this.#dice.chance(0.5) ? this.#time() : this.#dice.pick(bursts) + this.#dice.below(this.#dice.pick([50, 2_000]));
+      this.#add(Math.min(at, calmAtMs), this.#work());
+    }
     for (const name of scenarios) if (this.#chosen.has(name)) this.#nemesis(name);
     // Some work when everything is over, which has to get through at once.
     for (let device = 0; device < devices.length; device++)
