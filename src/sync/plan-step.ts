@@ -79,7 +79,7 @@ function planJoin(
 }
 
 /**
- * In another lineage the bases of the waiting ops mean nothing; in the same one they stay what the device had seen. The hash
+ * In another lineage a base means nothing beyond what both share; in the same one it stays what the device had seen. The hash
  * is that of the rows that are really here: kept up from a record that does not fit them, it would differ after the snapshot
  * as well, and the replica would mend itself for ever.
  */
@@ -88,7 +88,8 @@ function planRestart(view: ReplicaView, meta: ReplicaMeta, outbox: readonly Outb
   const stateHash = hashRows(view.idsBetween(null, null).flatMap((id) => view.row(id) ?? []));
   const next = { ...meta, cursor: 0, snapshot: null, stateHash, resync: joinResyncs(meta.resync, resync) };
   if (!isOther) return { meta: next };
-  return { meta: { ...next, epoch: null }, outbox: outbox.map((op) => (op.base === 0 ? op : { ...op, base: 0 })) };
+  const shared = next.resync.shared ?? 0;
+  return { meta: { ...next, epoch: null }, outbox: outbox.map((op) => (op.base <= shared ? op : { ...op, base: shared })) };
 }
 
 /** What a lineage lost has to be offered until the snapshot was swept, whatever else makes it begin again. */

@@ -9,6 +9,7 @@ import { createTabHub, type HubTab } from '../../src/client/tab-hub.ts';
 import { createVolatilePlace, type VolatileBackup } from '../../src/client/volatile-place.ts';
 import type { DeviceId, UserId } from '../../src/core/ids.ts';
 import { type Dice, idOf } from './dice.ts';
+import type { Mutant } from './mutant.ts';
 import { DeviceNetwork, type DeviceSocket, type NetworkWitness } from './network.ts';
 import { type HttpAnswer, serveHttp } from './server-http.ts';
 import { createSlowDisk, type DiskWitness, type SlowDisk } from './slow-disk.ts';
@@ -22,6 +23,7 @@ export interface DeviceDeps {
   readonly disk: DiskWitness;
   readonly network: NetworkWitness;
   readonly witness: DeviceWitness;
+  readonly mutant: Mutant | null;
 }
 
 export interface DeviceWitness {
@@ -69,6 +71,10 @@ export class SimulatedDevice {
   isCorrupted = false;
   /** It took in a snapshot that is newer than its cursor: up to here it holds no exact prefix. */
   snapshotUntil: number | null = null;
+  /** Goes up when the disk is exchanged for one of before: what was kept since is gone. */
+  diskLife = 0;
+  /** The disk before the last commit, for a mutant. */
+  lastBackup: VolatileBackup | null = null;
   #token: string | null = null;
   #logins = 0;
   #made = 0;
@@ -80,8 +86,9 @@ export class SimulatedDevice {
     this.options = options;
     this.clockOffsetMs = options.clockOffsetMs;
     this.#dice = deps.dice(options.name);
-    this.disk = createSlowDisk(deps.timeline, deps.dice(`${options.name} disk`), deps.disk, options.backup);
-    this.network = new DeviceNetwork(deps.timeline, (name) => deps.dice(`${options.name} ${name}`), deps.network);
+    const { timeline, mutant } = deps;
+    this.disk = createSlowDisk({ timeline, dice: deps.dice(`${options.name} disk`), witness: deps.disk, mutant }, options.backup);
+    this.network = new DeviceNetwork(timeline, (name) => deps.dice(`${options.name} ${name}`), deps.network, mutant);
   }
 
   get tabs(): readonly Tab[] {
@@ -109,8 +116,9 @@ export class SimulatedDevice {
     createClient(this.#clientOptions(process)).then(
       (client) => {
         if (!process.isAlive) return;
-        process.client = client;
-        this.#deps.witness.started({ index, client });
+        const seen = this.#deps.mutant?.client?.(client) ?? client;
+        process.client = seen;
+        this.#deps.witness.started({ index, client: seen });
       },
       (error) => {
         if (!process.isAlive) return;
@@ -124,6 +132,7 @@ export class SimulatedDevice {
     const process = this.#processes.get(index);
     if (process === undefined) return;
     this.#end(index, process);
+    if (this.#deps.mutant?.losesLastCommit === true && this.lastBackup !== null) this.disk.place.restore(this.lastBackup);
     for (const socket of process.sockets) this.network.deviceGone(socket);
   }
 
@@ -154,12 +163,14 @@ export class SimulatedDevice {
 
   restoreBackup(backup: VolatileBackup): void {
     this.killAll();
+    this.diskLife++;
     this.disk.place.restore(backup);
   }
 
   /** The browser throws away what the site kept: a new replica begins. */
   wipe(): void {
     this.killAll();
+    this.diskLife++;
     this.#replicas++;
     this.disk.place.restore(createVolatilePlace().snapshot());
   }
@@ -280,6 +291,8 @@ export class SimulatedDevice {
       const tell = (work: () => void): void => {
         if (process.isAlive) work();
       };
+      const { witness } = this.#deps;
+      witness.note(`→ ${request.method} ${request.path}${typeof request.body === 'string' ? ` ${request.body}` : ''}`);
       init.signal?.addEventListener('abort', () => tell(() => reject(init.signal?.reason)));
       this.network.request(
         this.#nextNode(),
@@ -289,7 +302,11 @@ export class SimulatedDevice {
             respond(answer);
           }),
         (answer: HttpAnswer | null) =>
-          tell(() => (answer === null ? reject(new TypeError('Failed to fetch')) : resolve(toResponse(answer)))),
+          tell(() => {
+            witness.note(`← ${request.path}: ${answer === null ? 'failed' : textOf(answer)}`);
+            if (answer === null) reject(new TypeError('Failed to fetch'));
+            else resolve(toResponse(answer));
+          }),
       );
     });
   }
@@ -327,6 +344,8 @@ export class SimulatedDevice {
     return token.includes('.') ? token : '';
   }
 }
+
+const textOf = ({ status, body }: HttpAnswer): string => `${status} ${typeof body === 'string' ? body : `${body.length} bytes`}`;
 
 function toResponse({ status, body, headers = {} }: HttpAnswer): Response {
   const isOk = status >= 200 && status < 300;

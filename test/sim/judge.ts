@@ -47,6 +47,11 @@ export interface Owed extends Writing {
   readonly device: SimulatedDevice;
 }
 
+export interface Kept extends Writing {
+  readonly device: SimulatedDevice;
+  readonly diskLife: number;
+}
+
 /** A user's log through all of its lineages. */
 export interface History {
   readonly log: VolatileLog;
@@ -62,8 +67,12 @@ export interface History {
   /** How often somebody wrote a value, by register and value. */
   readonly writings: Map<string, Set<string>>;
   /** Reference by image: backups that may come back. */
-  readonly kept: Map<LogImage, { readonly reference: ReferenceLog; readonly rows: Map<number, ReferenceRow> }>;
+  readonly backups: Map<LogImage, { readonly reference: ReferenceLog; readonly rows: Map<number, ReferenceRow> }>;
   owed: Owed[];
+  /** What a client said was kept, on the life of a disk that was then. */
+  readonly kept: Kept[];
+  /** Values that the server refused and a device kept for its user. */
+  readonly refused: Set<string>;
   /** A restore without a new epoch happened: what was lost then nobody can know. */
   isSilent: boolean;
 }
@@ -98,8 +107,10 @@ export class Judge {
       everByDot: new Map(),
       everWritten: new Set(),
       writings: new Map(),
-      kept: new Map(),
+      backups: new Map(),
       owed: [],
+      kept: [],
+      refused: new Set(),
       isSilent: false,
     });
   }
@@ -123,8 +134,8 @@ export class Judge {
 
   /** The store was backed up: the reference goes back with it if it is restored. */
   keep(userId: UserId): void {
-    const { log, kept, reference, rows } = this.historyOf(userId);
-    kept.set(log.image, { reference: reference.copy(), rows: new Map(rows) });
+    const { log, backups, reference, rows } = this.historyOf(userId);
+    backups.set(log.image, { reference: reference.copy(), rows: new Map(rows) });
   }
 
   /** The store goes back to `image`, or to nothing. */
@@ -132,9 +143,9 @@ export class Judge {
     const history = this.historyOf(userId);
     history.endedRows.push(history.rows);
     history.endedHashes.push(history.log.image.hashes);
-    const kept = image === null ? undefined : history.kept.get(image);
-    history.reference = kept?.reference.copy() ?? createReferenceLog();
-    history.rows = new Map(kept?.rows);
+    const back = image === null ? undefined : history.backups.get(image);
+    history.reference = back?.reference.copy() ?? createReferenceLog();
+    history.rows = new Map(back?.rows);
     history.isSilent ||= isSilent;
     // What was offered is gone again, or still waits in an outbox; what is shown now is owed anew.
     history.owed = [];
@@ -153,6 +164,8 @@ export class Judge {
   deviceCommitted(device: SimulatedDevice, change: ReplicaChange, before: DiskState): void {
     const history = this.historyOf(device.options.userId);
     this.#noteNewOps(device, change, before);
+    for (const { op } of change.rejected ?? [])
+      for (const { register, value } of op.change.writes) history.refused.add(keyOf({ memoryId: op.memoryId, register, value }));
     this.#checkSettled(device, history, change, before);
     this.#checkRows(device, history, change);
     this.#checkPrefix(device, history, change, before);

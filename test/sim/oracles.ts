@@ -18,8 +18,8 @@ export function judgeEnd(world: World): void {
   const { judge } = world;
   for (const [userId, history] of judge.histories) {
     judgeServer(judge, history);
-    judgeValues(judge, history, ownDevices(world, userId));
     for (const device of ownDevices(world, userId)) judgeDevice(world, history, device);
+    judgeValues(judge, history, ownDevices(world, userId));
   }
   judgeTenants(world);
   for (const [client, screen] of world.screens) judgeScreen(judge, client, screen);
@@ -121,7 +121,19 @@ function judgeValues(judge: Judge, history: History, devices: readonly Simulated
     if (seqs.length > writings)
       judge.accuse('duplicate effect', `${key} was written ${writings} times and is in the log at ${seqs.join(', ')}`);
   }
+  judgeKept(judge, history);
   judgeOwed(judge, history, devices);
+}
+
+/** What a client said is kept is in a log, or refused and told so; but for a disk that was exchanged or an op that still waits. */
+function judgeKept(judge: Judge, history: History): void {
+  for (const kept of history.kept) {
+    const { device, diskLife } = kept;
+    if (device.diskLife !== diskLife || device.isRevoked) continue;
+    const key = keyOf(kept);
+    if (!history.everWritten.has(key) && !history.refused.has(key))
+      judge.accuse('acked then lost', `${device.options.name} said that ${kept.register} ${JSON.stringify(kept.value)} is kept, and it is nowhere`);
+  }
 }
 
 function isAccountedFor({ log, reference }: History, event: TrueEvent, register: string, value: unknown): boolean {

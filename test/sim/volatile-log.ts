@@ -29,6 +29,7 @@ import { bytesToMeta } from '../../src/server/log/log-bytes.ts';
 import type { EventRow } from '../../src/server/log/rows.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
 import type { Tombstone } from '../../src/server/project/tombstones.ts';
+import type { Mutant } from './mutant.ts';
 import type { Piece } from '../../src/sync/session-io.ts';
 
 /** A row of `events`: salt and payload go when the memory is erased. */
@@ -77,11 +78,13 @@ export interface Commit {
 export class VolatileLog {
   readonly userId: UserId;
   readonly #randomBytes: (size: number) => Uint8Array;
+  readonly #mutant: Mutant | null;
   #image: LogImage;
 
-  constructor(userId: UserId, epoch: Epoch, randomBytes: (size: number) => Uint8Array) {
+  constructor(userId: UserId, epoch: Epoch, randomBytes: (size: number) => Uint8Array, mutant: Mutant | null) {
     this.userId = userId;
     this.#randomBytes = randomBytes;
+    this.#mutant = mutant;
     this.#image = emptyImage(userId, epoch);
   }
 
@@ -120,10 +123,11 @@ export class VolatileLog {
   }
 
   /** The requests as one transaction, decided by the real plan. */
-  append(requests: readonly AppendRequest[], at: number): Commit {
+  append(asked: readonly AppendRequest[], at: number): Commit {
     const image = this.#image;
+    const requests = this.#mutant?.requests?.(asked, image) ?? asked;
     const head = { ...image.head, deviceByOrdinal: this.#deviceByOrdinal() };
-    const plan = planUser({
+    const planned = planUser({
       head,
       states: image.states,
       clockByBase: new Map(),
@@ -133,6 +137,7 @@ export class VolatileLog {
       at,
       randomBytes: this.#randomBytes,
     });
+    const plan = this.#mutant?.plan?.(planned) ?? planned;
     this.#write(plan);
     return { plan, pieceFor: (ordinal) => this.#pieceOf(plan, ordinal) };
   }

@@ -10,6 +10,7 @@ import type { AppendRequest, AppendResult, Replica } from '../../src/server/comm
 import type { Opened } from '../../src/sync/answer-hello.ts';
 import { type Dice, idOf } from './dice.ts';
 import { type ConnectionLimits, ServerConnection, type ServerSocket } from './server-connection.ts';
+import type { Mutant } from './mutant.ts';
 import type { Timeline } from './timeline.ts';
 import { type Commit, type LogImage, VolatileLog } from './volatile-log.ts';
 
@@ -31,6 +32,7 @@ export interface ServerOptions {
   /** Between two looks of a node at what others committed, and at what sessions ended, ms. */
   readonly pollMs: number;
   readonly tickMs: number;
+  readonly mutant: Mutant | null;
   /** Age of a tombstone that may be collected, ms. */
   readonly tombstoneMs: number;
   /** A device that was not seen for so long holds up no collection, ms. */
@@ -95,7 +97,7 @@ export class VolatileServer {
 
   addUser(userId: UserId): VolatileLog {
     const salts = this.#dice(`salts ${userId}`);
-    const log = new VolatileLog(userId, this.newEpoch(), (size) => Uint8Array.from({ length: size }, () => salts.below(256)));
+    const log = new VolatileLog(userId, this.newEpoch(), (size) => Uint8Array.from({ length: size }, () => salts.below(256)), this.options.mutant);
     this.logs.set(userId, log);
     return log;
   }

@@ -1,11 +1,9 @@
 /** One run: the server, the devices, and the steps of a schedule, carried out at their times. */
-import type { Client } from '../../src/client/client-api.ts';
+import type { Client, ClientMemory } from '../../src/client/client-api.ts';
 import { StorageFull, StorageLost } from '../../src/client/store.ts';
-import type { VolatileBackup } from '../../src/client/volatile-place.ts';
 import type { MemoryId, UserId } from '../../src/core/ids.ts';
-import type { MemoryFields, Source } from '../../src/core/memory.ts';
 import { fieldsOf } from '../../src/core/merge.ts';
-import { unpackClientFrame, unpackServerFrame } from '../../src/protocol/binary-codec.ts';
+import type { MemoryFields, Source } from '../../src/core/memory.ts';
 import type { WriteRequest } from '../../src/server/command/append-request.ts';
 import {
   decideCreate,
@@ -15,16 +13,19 @@ import {
   decideRestore,
   decideUpdate,
 } from '../../src/server/command/memory-decisions.ts';
-import { SimulatedDevice, type Tab } from './device.ts';
 import { createDice, type Dice, idOf } from './dice.ts';
+import { type Tab, SimulatedDevice } from './device.ts';
 import { Judge } from './judge.ts';
+import type { Mutant } from './mutant.ts';
 import { calm } from './network.ts';
 import type { Schedule, Step, WrittenFields } from './schedule.ts';
 import { openConflicts } from './server-http.ts';
-import { metaOf } from './slow-disk.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
+import { metaOf } from './slow-disk.ts';
+import type { VolatileBackup } from '../../src/client/volatile-place.ts';
 import type { TrueEvent } from './volatile-log.ts';
 import { type ServerBackup, VolatileServer } from './volatile-server.ts';
+import { unpackClientFrame, unpackServerFrame } from '../../src/protocol/binary-codec.ts';
 
 export interface World {
   readonly schedule: Schedule;
@@ -47,6 +48,7 @@ export const userIdOf = (user: number): UserId => idOf<UserId>(`user ${user}`);
 
 export interface WorldOptions {
   readonly keepsTrace: boolean;
+  readonly mutant?: Mutant;
 }
 
 /** @returns a world in which every step of the schedule waits for its time. */
@@ -77,13 +79,14 @@ export function createWorld(schedule: Schedule, options: WorldOptions): World {
       tokenMs: setup.tokenMs,
       pollMs: 1_000,
       tickMs: 5_000,
+      mutant: options.mutant ?? null,
       tombstoneMs: setup.tombstoneMs,
       deviceExpiryMs: setup.deviceExpiryMs,
     },
     { committed: (userId, commit) => judge.committed(userId, commit), note: (text) => judge.note(text) },
   );
   for (const user of new Set(setup.devices.map((device) => device.user))) judge.addUser(server.addUser(userIdOf(user)));
-  const run = new Run(schedule, timeline, server, judge, dice);
+  const run = new Run(schedule, timeline, server, judge, dice, options.mutant ?? null);
   run.begin();
   return { schedule, timeline, server, judge, devices: run.devices, screens: run.screens };
 }
@@ -94,17 +97,19 @@ class Run {
   readonly #server: VolatileServer;
   readonly #judge: Judge;
   readonly #dice: (name: string) => Dice;
+  readonly #mutant: Mutant | null;
   readonly devices = new Map<number, SimulatedDevice>();
   readonly screens = new Map<Client, Screen>();
   readonly #backups = new Map<number, VolatileBackup>();
   #serverBackup: ServerBackup | null = null;
 
-  constructor(schedule: Schedule, timeline: Timeline, server: VolatileServer, judge: Judge, dice: (name: string) => Dice) {
+  constructor(schedule: Schedule, timeline: Timeline, server: VolatileServer, judge: Judge, dice: (name: string) => Dice, mutant: Mutant | null) {
     this.#schedule = schedule;
     this.#timeline = timeline;
     this.#server = server;
     this.#judge = judge;
     this.#dice = dice;
+    this.#mutant = mutant;
   }
 
   begin(): void {
@@ -122,12 +127,7 @@ class Run {
     this.#timeline.after(setup.calmAtMs, () => this.#calm());
   }
 
-  #addDevice(
-    index: number,
-    user: number,
-    setup: { clockOffsetMs: number; driftMs: number } | undefined,
-    backup?: VolatileBackup,
-  ): SimulatedDevice {
+  #addDevice(index: number, user: number, setup: { clockOffsetMs: number; driftMs: number } | undefined, backup?: VolatileBackup): SimulatedDevice {
     const name = `d${index}`;
     const judge = this.#judge;
     const device: SimulatedDevice = new SimulatedDevice(
@@ -138,6 +138,7 @@ class Run {
         disk: {
           committed: (change, before) => {
             judge.note(`${name} keeps ${summaryOf(change)}`);
+            device.lastBackup = { content: before };
             judge.deviceCommitted(device, change, before);
           },
           note: (text) => judge.note(`${name} ${text}`),
@@ -150,6 +151,7 @@ class Run {
           },
           note: (text) => judge.note(`${name} ${text}`),
         },
+        mutant: this.#mutant,
         witness: {
           started: (tab) => this.#started(device, tab),
           failed: (tab, error) => this.#failed(device, tab, error),
@@ -255,14 +257,14 @@ class Run {
         );
         return;
       case 'update': {
-        const shown = client.get(memoryIdOf(step.memory));
-        if (shown === null) return;
+        const shown = this.#pick(client, step.memory, step.n);
+        if (shown === null) return this.#create(client, device, step.memory, step.n, step.fields);
         const fields = valuesOf(step.n, step.fields, shown.tags);
         await client.update(shown.id, fields);
         return this.#expectKept(device, shown.id, fields);
       }
       case 'delete': {
-        const shown = client.get(memoryIdOf(step.memory));
+        const shown = this.#pick(client, step.memory, step.n);
         if (shown !== null) await client.delete(shown.id);
         return;
       }
@@ -285,13 +287,15 @@ class Run {
     }
   }
 
-  async #create(
-    client: Client,
-    device: SimulatedDevice,
-    memory: number | string,
-    n: number,
-    written: WrittenFields,
-  ): Promise<void> {
+  /** The memory that is meant, or another one where the device knows none of this id. */
+  #pick(client: Client, memory: number, n: number): ClientMemory | null {
+    const meant = client.get(memoryIdOf(memory));
+    if (meant !== null) return meant;
+    const known = client.list();
+    return known.length === 0 ? null : this.#dice(`step ${n} memory`).pick(known);
+  }
+
+  async #create(client: Client, device: SimulatedDevice, memory: number | string, n: number, written: WrittenFields): Promise<void> {
     const id = memoryIdOf(memory);
     if (client.get(id) !== null) return;
     const { tags = [], ...fields } = valuesOf(n, { ...written, content: true }, []);
@@ -307,10 +311,9 @@ class Run {
       const value = fields[register];
       if (value === undefined) continue;
       const text = JSON.stringify(value);
+      history.kept.push({ memoryId, register, value, device, diskLife: device.diskLife });
       const ops = [...outbox.values(), ...[...rejected.values()].map(({ op }) => op)];
-      const waits = ops.some(
-        (op) => op.memoryId === memoryId && op.change.writes.some((write) => JSON.stringify(write.value) === text),
-      );
+      const waits = ops.some((op) => op.memoryId === memoryId && op.change.writes.some((write) => JSON.stringify(write.value) === text));
       if (!waits && !history.everWritten.has(`${memoryId} ${register} ${text}`))
         this.#judge.accuse('acked then lost', `${device.options.name} said that ${register} ${text} is kept, and it is nowhere`);
     }
@@ -574,14 +577,9 @@ function checkRestart(device: SimulatedDevice, client: Client, judge: Judge): vo
   for (const [id, row] of rows) {
     if (touched.has(id)) continue;
     const memory = client.get(id);
-    const isEqual = row.erased
-      ? memory === null
-      : memory?.content === row.content && memory.seq === row.seq && memory.deleted === row.deleted;
+    const isEqual = row.erased ? memory === null : memory?.content === row.content && memory.seq === row.seq && memory.deleted === row.deleted;
     if (!isEqual || shown.has(id) === row.erased)
-      judge.accuse(
-        'restart changed state',
-        `${device.options.name} holds ${JSON.stringify(row)} and shows ${JSON.stringify(memory)}`,
-      );
+      judge.accuse('restart changed state', `${device.options.name} holds ${JSON.stringify(row)} and shows ${JSON.stringify(memory)}`);
   }
   for (const op of outbox.values()) {
     const last = [...outbox.values()].filter(({ memoryId }) => memoryId === op.memoryId).at(-1);
@@ -598,9 +596,7 @@ function summaryOf({ meta, rows, removed, added, settled, outbox, rejected }: Pa
     meta.snapshot === null ? '' : `snapshot at ${meta.snapshot.at}`,
     rows === undefined ? '' : `rows ${rows.map((row) => `${row.id.slice(0, 4)}@${row.seq}`).join(' ')}`,
     removed === undefined ? '' : `removed ${removed.map((id) => id.slice(0, 4)).join(' ')}`,
-    added === undefined
-      ? ''
-      : `added ${added.map((op) => `${op.counter}(${op.memoryId.slice(0, 4)} base ${op.base})`).join(' ')}`,
+    added === undefined ? '' : `added ${added.map((op) => `${op.counter}(${op.memoryId.slice(0, 4)} base ${op.base})`).join(' ')}`,
     settled === undefined ? '' : `settled ${settled.join(' ')}`,
     outbox === undefined ? '' : `outbox ${outbox.map((op) => `${op.counter}${op.origin === undefined ? '' : '*'}`).join(' ')}`,
     rejected === undefined ? '' : `rejected ${rejected.map((op) => op.seq).join(' ')}`,
