@@ -39,7 +39,7 @@ describe('the conformance kit', () => {
   it('[house] no check passes without an answer, but for those that need no socket', async () => {
     await using silent = await startMutant(server.url, { sockets: () => () => ({ fromServer: () => [] }) });
     const chosen = checks.filter(({ isSlow }) => !isSlow);
-    const results = await run(chosen, { url: silent.url, forms: ['binary', 'text'], timeoutMs: 400, jobs: 16 });
+    const results = await run(chosen, { url: silent.url, forms: ['binary', 'text'], timeoutMs: 400, jobs: 32 });
     const passed = results.filter(({ status }) => status === 'ok').map(({ title, form }) => ({ title, form }));
     expect(passed.filter(({ form }) => form !== 'none')).toEqual([]);
     expect(passed.filter(({ title }) => !title.includes('over HTTP') && !title.includes('cursors that are garbage'))).toEqual([]);
