@@ -66,7 +66,7 @@ const fromServerFolder = ([folder, { may, why }]) => ({
   comment: why,
   severity: 'error',
   from: { path: `^src/server/${folder}/` },
-  to: { path: '^(src|test|bench|examples)/', pathNot: [`^src/server/${folder}/`, ...may] },
+  to: { path: '^(src|test|bench|conformance|examples)/', pathNot: [`^src/server/${folder}/`, ...may] },
 });
 
 module.exports = {
@@ -107,7 +107,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/server/app[.]ts$' },
       to: {
-        path: '^(src|test|bench|examples)/',
+        path: '^(src|test|bench|conformance|examples)/',
         pathNot: ['^src/(core|protocol|sync)/', '^src/server/edge/', '^src/server/config[^/]*[.]ts$', doors],
       },
     },
@@ -117,7 +117,10 @@ module.exports = {
         'Only main.ts, cli.ts and deps.ts see everything. Other files beside them are tables and know the pure rings at most.',
       severity: 'error',
       from: { path: '^src/server/[^/]+[.]ts$', pathNot: '^src/server/(main|cli|deps|app)[.]ts$' },
-      to: { path: '^(src|test|bench|examples)/', pathNot: ['^src/(core|protocol|sync)/', '^src/server/config[^/]*[.]ts$'] },
+      to: {
+        path: '^(src|test|bench|conformance|examples)/',
+        pathNot: ['^src/(core|protocol|sync)/', '^src/server/config[^/]*[.]ts$'],
+      },
     },
     {
       name: 'every-folder-has-a-rule',
@@ -152,7 +155,7 @@ module.exports = {
       comment: 'What runs in production must not need what is only there to test or show it.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|examples)/' },
+      to: { path: '^(test|bench|conformance|examples)/' },
     },
     {
       name: 'source-knows-no-dev-dependencies',
@@ -170,7 +173,14 @@ module.exports = {
       comment: 'An example shows what somebody outside can do: the wire and the pure rings, not the server from inside.',
       severity: 'error',
       from: { path: '^examples/' },
-      to: { path: '^(src|test|bench)/', pathNot: '^src/(core|protocol|sync|client)/' },
+      to: { path: '^(src|test|bench|conformance)/', pathNot: '^src/(core|protocol|sync|client)/' },
+    },
+    {
+      name: 'conformance-speaks-from-outside',
+      comment: 'The kit judges any server by the wire. What a server of ours does inside, and how it merges, it must not know.',
+      severity: 'error',
+      from: { path: '^conformance/' },
+      to: { path: '^(src|test|bench|examples)/', pathNot: ['^src/core/(?!merge[.]|state-hash[.])', '^src/protocol/'] },
     },
     {
       name: 'bench-measures-from-outside',
@@ -178,7 +188,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^bench/' },
       to: {
-        path: '^(src|test|examples)/',
+        path: '^(src|test|conformance|examples)/',
         pathNot: ['^src/(core|protocol|sync|client)/', '^src/server/infra/', '^src/server/log/log-bytes[.]ts$'],
       },
     },
@@ -193,7 +203,7 @@ module.exports = {
       name: 'no-orphans',
       comment: 'A file that imports nothing and that nobody imports is left over.',
       severity: 'error',
-      from: { path: '^(src|bench|examples)/', orphan: true, pathNot: '[.]d[.]ts$' },
+      from: { path: '^(src|bench|conformance|examples)/', orphan: true, pathNot: '[.]d[.]ts$' },
       to: {},
     },
     {
@@ -207,7 +217,7 @@ module.exports = {
       name: 'packages-are-listed',
       comment: 'A package that is only there because another one brought it can be gone tomorrow.',
       severity: 'error',
-      from: { path: '^(src|bench|examples|test)/' },
+      from: { path: '^(src|bench|conformance|examples|test)/' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
     },
   ],

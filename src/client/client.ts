@@ -3,11 +3,12 @@
  * and keeps itself in step with the server when there is one.
  */
 import type { DeviceId, MemoryId } from '../core/ids.ts';
-import type { MemoryFields } from '../core/memory.ts';
+import type { Memory, MemoryFields } from '../core/memory.ts';
 import type { Write } from '../core/register.ts';
 import type { RejectedOp } from '../sync/replica-change.ts';
 import { newReplicaMeta, type ReplicaChange } from '../sync/replica-change.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import { adoptRecords } from './adopt.ts';
 import { ChangeFeed } from './change-feed.ts';
 import type {
   AdoptionProgress,
@@ -167,13 +168,12 @@ class ReplicaClient implements Client {
   }
 
   get(id: MemoryId): ClientMemory | null {
-    const { mirror } = this.#local;
-    const memory = mirror.view(id);
-    return memory === null || memory.erased ? null : { ...memory, isPending: mirror.isPending(id) };
+    const memory = this.#local.mirror.view(id);
+    return memory === null || memory.erased ? null : this.#toShown(memory);
   }
 
   list(options: ListOptions = {}): readonly ClientMemory[] {
-    return listMemories(this.#all(), options);
+    return listMemories(this.#local.mirror.views(), options).map((memory) => this.#toShown(memory));
   }
 
   count(): number {
@@ -199,7 +199,8 @@ class ReplicaClient implements Client {
       });
       if (results !== undefined) return { results, from: 'server' };
     }
-    return { results: searchMemories(this.list(filter), query, limit), from: 'device' };
+    const found = searchMemories(listMemories(this.#local.mirror.views(), filter), query, limit);
+    return { results: found.map(({ memory, score }) => ({ memory: this.#toShown(memory), score })), from: 'device' };
   }
 
   conflicts(): readonly Conflict[] {
@@ -235,8 +236,9 @@ class ReplicaClient implements Client {
     else this.#post({ kind: 'sync now' });
   }
 
-  adopt(_options: AdoptOptions = {}): Promise<AdoptionProgress> {
-    return Promise.reject(new Error('not yet'));
+  adopt(options: AdoptOptions = {}): Promise<AdoptionProgress> {
+    const { now } = this.#environment;
+    return adoptRecords({ replica: this.#local, now, onWritten: () => this.#flush() }, options);
   }
 
   async close(): Promise<void> {
@@ -343,9 +345,8 @@ class ReplicaClient implements Client {
     return memory;
   }
 
-  *#all(): Generator<ClientMemory> {
-    const { mirror } = this.#local;
-    for (const memory of mirror.views()) yield { ...memory, isPending: mirror.isPending(memory.id) };
+  #toShown(memory: Memory): ClientMemory {
+    return { ...memory, isPending: this.#local.mirror.isPending(memory.id) };
   }
 
   #onStatus(): void {

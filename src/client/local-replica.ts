@@ -113,11 +113,21 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
 
 const mending: ReplicaStep = { kind: 'restart', resync: { reason: 'repair', shared: null } };
 
-const readsRows = (step: ReplicaStep): boolean => step.kind === 'delta' || step.kind === 'snapshot' || step.kind === 'restart';
+function readsRows(step: ReplicaStep): boolean {
+  if (step.kind === 'write') return step.mark !== undefined;
+  return step.kind === 'delta' || step.kind === 'snapshot' || step.kind === 'restart';
+}
 
 /** An op that leaves the outbox changes what its memory shows, also where its event brought no row: it may have been rejected. */
-function touchedBy({ rows, removed, added, settled, outbox }: ReplicaChange, waiting: readonly OutboxOp[]): readonly MemoryId[] | null {
+function touchedBy(
+  { rows, removed, added, settled, outbox }: ReplicaChange,
+  waiting: readonly OutboxOp[],
+): readonly MemoryId[] | null {
   if (outbox !== undefined) return null;
   const left = settled === undefined ? [] : waiting.filter(({ counter }) => settled.includes(counter));
-  return [...(rows ?? []).map(({ id }) => id), ...(removed ?? []), ...[...(added ?? []), ...left].map(({ memoryId }) => memoryId)];
+  return [
+    ...(rows ?? []).map(({ id }) => id),
+    ...(removed ?? []),
+    ...[...(added ?? []), ...left].map(({ memoryId }) => memoryId),
+  ];
 }

@@ -129,7 +129,8 @@ class DeltaDraft {
     const row = this.#row(event.memoryId);
     if (row !== null && row.seq >= event.seq) return;
     const isErased = event.kind === 'erase' || change === null;
-    const next = isErased ? erasedRow(event, row) : withChange(row, { ...event, id: event.memoryId, change });
+    const { memoryId: id, seq, lost, hlc, at } = event;
+    const next = isErased ? erasedRow(event, row) : withChange(row, { id, seq, change, lost, hlc, at });
     this.#stateHash = moveRow(this.#stateHash, next.id, row?.seq ?? 0, next.seq);
     this.#rows.set(next.id, next);
   }

@@ -5,7 +5,7 @@ import { type PlannedStep, planDelta } from './plan-delta.ts';
 import { forked, renumbered, withMark, writtenOps } from './plan-outbox.ts';
 import { planSnapshot } from './plan-snapshot.ts';
 import type { OutboxOp, ReplicaChange, ReplicaMeta, Resync } from './replica-change.ts';
-import { nothingHappened, type ReplicaStep, type ReplicaView } from './replica-step.ts';
+import { nothingHappened, type OpDraft, type ReplicaStep, type ReplicaView } from './replica-step.ts';
 
 /** The record and the outbox as the transaction read them: the outbox null unless `needsOutbox`. */
 export interface StoredReplica {
@@ -17,7 +17,7 @@ export interface StoredReplica {
 export function planStep(view: ReplicaView, { meta, outbox }: StoredReplica, step: ReplicaStep, nowMs: number): PlannedStep {
   switch (step.kind) {
     case 'write':
-      return planWrite(meta, step, nowMs);
+      return planWrite(view, meta, step, nowMs);
     case 'delta':
       return planDelta(view, meta, outbox, step.delta, nowMs);
     case 'snapshot':
@@ -35,12 +35,27 @@ export function planStep(view: ReplicaView, { meta, outbox }: StoredReplica, ste
   }
 }
 
-function planWrite(meta: ReplicaMeta, step: Extract<ReplicaStep, { kind: 'write' }>, nowMs: number): PlannedStep {
+function planWrite(
+  view: ReplicaView,
+  meta: ReplicaMeta,
+  step: Extract<ReplicaStep, { kind: 'write' }>,
+  nowMs: number,
+): PlannedStep {
   const marked = withMark(meta, step.mark);
   if (marked === null) return { change: null, result: nothingHappened };
-  const written = writtenOps(marked, step.drafts, nowMs);
+  const drafts = step.mark === undefined ? step.drafts : draftsOfUnknown(view, step.drafts);
+  const written = writtenOps(marked, drafts, nowMs);
   const touched: MemoryId[] = [...new Set(written.ops.map(({ memoryId }) => memoryId))];
   return { change: { meta: written.meta, added: written.ops }, result: { ...nothingHappened, written: written.ops, touched } };
+}
+
+/**
+ * What is brought in from another database is older than what this replica knows of the same memory. As an op it would follow
+ * on the row and win against it (MRG-1).
+ */
+function draftsOfUnknown(view: ReplicaView, drafts: readonly OpDraft[]): readonly OpDraft[] {
+  const waiting = new Set(view.outbox.map(({ memoryId }) => memoryId));
+  return drafts.filter(({ memoryId }) => view.row(memoryId) === null && !waiting.has(memoryId));
 }
 
 /**

@@ -31,7 +31,10 @@ import { changeArb, hlcArb, memoryArb } from '../support/arbitraries.ts';
 export interface StorePlace {
   /** One more handle on the same place. */
   open(): Promise<ClientStore>;
-  /** Whether writes find room; missing where that cannot be arranged. */
+  /**
+   * Whether writes find room; missing where that cannot be arranged. In Chromium: `Storage.overrideQuotaForOrigin` with 2 MB
+   * before the first page of an origin of its own, and lifted for `false`; it knows for 30 s how much room there was.
+   */
   readonly setFull?: (isFull: boolean) => Promise<void>;
   /** Throws the place away, with all its handles. */
   end(): Promise<void>;

@@ -319,7 +319,12 @@ export class SimulatedDevice {
     return new Promise((resolve, reject) => {
       this.network.request<string | null>(
         this.#nextNode(),
-        (node, respond) => node.query('login', () => respond(this.#renew(server)), () => respond(null)),
+        (node, respond) =>
+          node.query(
+            'login',
+            () => respond(this.#renew(server)),
+            () => respond(null),
+          ),
         (token) => {
           if (!process.isAlive) return;
           if (token === null) return reject(new TypeError('Failed to fetch'));

@@ -3,11 +3,11 @@
  * again at the end by the oracles. It sees everything and changes nothing.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Change } from '../../src/core/change.ts';
 import type { DeviceId, Epoch, MemoryId, UserId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/change.ts';
-import type { OutboxOp, ReplicaChange } from '../../src/sync/replica-change.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
+import type { OutboxOp, ReplicaChange } from '../../src/sync/replica-change.ts';
 import type { SimulatedDevice } from './device.ts';
 import { createReferenceLog, type ReferenceLog, type ReferenceRow } from './reference-merge.ts';
 import type { DiskState } from './slow-disk.ts';
@@ -197,13 +197,16 @@ export class Judge {
     const { settled, outbox } = change;
     if (settled === undefined && outbox === undefined) return;
     const left = new Set((outbox ?? []).map(identityOf));
-    const isGone = (op: OutboxOp): boolean => (outbox === undefined ? settled?.includes(op.counter) === true : !left.has(identityOf(op)));
+    const isGone = (op: OutboxOp): boolean =>
+      outbox === undefined ? settled?.includes(op.counter) === true : !left.has(identityOf(op));
     const owner = before.meta?.device;
     for (const op of before.outbox.values()) {
       if (!isGone(op) || owner === undefined) continue;
       const dots = [dotOf(owner, op.counter), ...(op.origin === undefined ? [] : [dotOf(op.origin.device, op.origin.counter)])];
       const events = dots.flatMap((dot) => history.everByDot.get(dot) ?? []);
-      const own = events.filter((event) => event.memoryId === op.memoryId && (event.change === null || isSameChange(event.change, op.change)));
+      const own = events.filter(
+        (event) => event.memoryId === op.memoryId && (event.change === null || isSameChange(event.change, op.change)),
+      );
       if (own.length === 0)
         this.accuse('acked then lost', `${device.options.name} let go of op ${op.counter} (${describe(op)}), which is in no log`);
       const isRejected = own.length > 0 && own.every((event) => event.outcome === 'rejected');
@@ -229,7 +232,12 @@ export class Judge {
   }
 
   /** SYN-4: outside of a snapshot a device holds an exact prefix of the log. */
-  #checkPrefix(device: SimulatedDevice, history: History, { meta, settled, rows, removed }: ReplicaChange, before: DiskState): void {
+  #checkPrefix(
+    device: SimulatedDevice,
+    history: History,
+    { meta, settled, rows, removed }: ReplicaChange,
+    before: DiskState,
+  ): void {
     if (rows === undefined && removed === undefined && settled === undefined && meta.cursor === before.meta?.cursor) return;
     if (meta.snapshot !== null || meta.resync !== null) return;
     if (device.isCorrupted || history.isSilent) return;
@@ -276,7 +284,8 @@ export const describe = ({ memoryId, change }: Pick<OutboxOp, 'memoryId' | 'chan
   `${memoryId.slice(0, 4)} ${change.writes.map(({ register, value }) => `${register}=${JSON.stringify(value)}`).join(' ')}`;
 
 /** Registers whose values are written once in a run: they tell where a value went. */
-export const isTraced = (register: string): boolean => register === 'content' || register === 'confidence' || register === 'source';
+export const isTraced = (register: string): boolean =>
+  register === 'content' || register === 'confidence' || register === 'source';
 
 /** A memory that it showed as deleted has no values to show. */
 export function writingsOf(row: Memory): Writing[] {
@@ -287,5 +296,8 @@ export function writingsOf(row: Memory): Writing[] {
 }
 
 export function isSameRow(row: Memory, reference: ReferenceRow): boolean {
-  return isDeepStrictEqual({ ...row, tags: [...row.tags].sort(), source: row.source ?? null }, { ...reference, tags: [...reference.tags] });
+  return isDeepStrictEqual(
+    { ...row, tags: [...row.tags].sort(), source: row.source ?? null },
+    { ...reference, tags: [...reference.tags] },
+  );
 }

@@ -6,8 +6,8 @@ import { MalformedValue } from '../../src/protocol/packed-values.ts';
 import type { AppendResult, Replica } from '../../src/server/command/append-request.ts';
 import { openSession, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
 import type { Effect, Input, PushAnswer } from '../../src/sync/session-io.ts';
-import type { Principal, ServerNode } from './volatile-server.ts';
 import type { Commit, LogPiece, VolatileLog } from './volatile-log.ts';
+import type { Principal, ServerNode } from './volatile-server.ts';
 
 /** What the connection asks of the network below it. */
 export interface ServerSocket {

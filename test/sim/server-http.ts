@@ -6,12 +6,12 @@ import { packDelta, packServerFrame } from '../../src/protocol/binary-codec.ts';
 import type { Hello } from '../../src/protocol/frames.ts';
 import { eventToJson, opFromJson } from '../../src/protocol/json-codec.ts';
 import type { JsonPushedOp } from '../../src/protocol/json-frames.ts';
-import type { ConflictChange } from '../../src/server/command/user-plan.ts';
 import type { Replica } from '../../src/server/command/append-request.ts';
+import type { ConflictChange } from '../../src/server/command/user-plan.ts';
 import { answerHello, refuseHello } from '../../src/sync/answer-hello.ts';
+import type { ConnectionLimits } from './server-connection.ts';
 import type { LogImage, VolatileLog } from './volatile-log.ts';
 import type { Principal, ServerNode } from './volatile-server.ts';
-import type { ConnectionLimits } from './server-connection.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -198,5 +198,8 @@ function conflictToJson(conflict: ConflictChange): object {
 /** RFC 9457 */
 function problem(code: ErrorCode, members: object): HttpAnswer {
   const { status, title, cause } = errorTable[code];
-  return { status, body: JSON.stringify({ type: `urn:aibrain:problem:${code}`, title, status, code, detail: cause, ...members }) };
+  return {
+    status,
+    body: JSON.stringify({ type: `urn:aibrain:problem:${code}`, title, status, code, detail: cause, ...members }),
+  };
 }

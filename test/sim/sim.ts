@@ -66,12 +66,14 @@ function runSeeds({ seeds, start, jobs }: SimOptions, onReport: (report: SeedRep
 function summarize(reports: readonly SeedReport[], seconds: number): void {
   const sum = (read: (report: SeedReport) => number): number => reports.reduce((total, report) => total + read(report), 0);
   const steps: Record<string, number> = {};
-  for (const report of reports) for (const [name, count] of Object.entries(report.steps)) steps[name] = (steps[name] ?? 0) + count;
+  for (const report of reports)
+    for (const [name, count] of Object.entries(report.steps)) steps[name] = (steps[name] ?? 0) + count;
   const failed = reports.filter(({ defect }) => defect !== null);
   console.log(`\n${reports.length} seeds in ${seconds.toFixed(1)} s (${(reports.length / seconds).toFixed(1)} a second)`);
   console.log(`${sum(({ events }) => events)} events of the simulation, ${sum(({ logEvents }) => logEvents)} of the logs`);
   console.log(`longest way to rest after the nemeses: ${Math.max(...reports.map((report) => report.settledAfterMs)) / 1_000} s`);
-  for (const [name, count] of Object.entries(steps).sort(([a], [b]) => (a < b ? -1 : 1))) console.log(`  ${name.padEnd(16)}${count}`);
+  for (const [name, count] of Object.entries(steps).sort(([a], [b]) => (a < b ? -1 : 1)))
+    console.log(`  ${name.padEnd(16)}${count}`);
   console.log(failed.length === 0 ? 'no defect' : `${failed.length} seeds failed: ${failed.map(({ seed }) => seed).join(', ')}`);
 }
 
@@ -80,13 +82,17 @@ async function explain({ seed, defect }: SeedReport, { minutes, only, without }:
   const schedule = generate(seed, { minutes, without, ...(only !== null && { only }) });
   const shrunk = await shrink(schedule, defect.oracle as OracleName);
   console.log(`\nseed ${seed}, ${defect.oracle}: ${defect.text}`);
-  console.log(`the shortest schedule found in ${shrunk.runs} runs, ${shrunk.schedule.steps.length} of ${schedule.steps.length} steps:`);
+  console.log(
+    `the shortest schedule found in ${shrunk.runs} runs, ${shrunk.schedule.steps.length} of ${schedule.steps.length} steps:`,
+  );
   console.log(JSON.stringify(shrunk.schedule));
   console.log(shrunk.outcome.trace.join('\n'));
 }
 
 async function showTrace({ start, minutes, only, without }: SimOptions): Promise<void> {
-  const { trace, defects } = await simulate(generate(start, { minutes, without, ...(only !== null && { only }) }), { keepsTrace: true });
+  const { trace, defects } = await simulate(generate(start, { minutes, without, ...(only !== null && { only }) }), {
+    keepsTrace: true,
+  });
   console.log(trace.join('\n'));
   if (defects.length > 0) process.exitCode = 1;
 }

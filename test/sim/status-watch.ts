@@ -22,9 +22,14 @@ export function watchStatus(world: World): void {
         const isStill = outbox !== '' && world.timeline.now - since > silenceMs;
         const name = `${device.options.name} tab ${index}`;
         if (isStill && status.stuck === null)
-          world.judge.accuse('status untrue', `${name}: nothing of its outbox moved since ${since / 1_000} s, and it names no reason: ${JSON.stringify(status)}`);
-        if (status.state === 'live' && status.outbox > 0) world.judge.accuse('status untrue', `${name} is live with ${status.outbox} ops waiting`);
-        if (status.state === 'live' && (status.behind ?? 1) > 0) world.judge.accuse('status untrue', `${name} is live and behind: ${JSON.stringify(status)}`);
+          world.judge.accuse(
+            'status untrue',
+            `${name}: nothing of its outbox moved since ${since / 1_000} s, and it names no reason: ${JSON.stringify(status)}`,
+          );
+        if (status.state === 'live' && status.outbox > 0)
+          world.judge.accuse('status untrue', `${name} is live with ${status.outbox} ops waiting`);
+        if (status.state === 'live' && (status.behind ?? 1) > 0)
+          world.judge.accuse('status untrue', `${name} is live and behind: ${JSON.stringify(status)}`);
       }
     }
     if (world.judge.defects.length === 0) world.timeline.after(everyMs, look);

@@ -2,7 +2,7 @@
  * What a database holds of one user, as values in this process: head, rows, events, conflicts, devices, ended epochs. What
  * is written to it is decided by the real plan (command/user-plan); a method is what one transaction would do.
  */
-import { emptyStateHash, moveRow, removeRow, stateHashToString } from '../../src/core/state-hash.ts';
+
 import type { LogEvent } from '../../src/core/event.ts';
 import { genesisHash, payloadHash } from '../../src/core/hash-chain.ts';
 import {
@@ -16,9 +16,10 @@ import {
 } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import { isDeleted, type MemoryState } from '../../src/core/merge.ts';
+import { emptyStateHash, moveRow, removeRow, stateHashToString } from '../../src/core/state-hash.ts';
+import type { StoredDelta } from '../../src/protocol/binary-codec.ts';
 import { concatBytes, unpack } from '../../src/protocol/message-pack.ts';
 import { erasedPayload, eventFromPacked } from '../../src/protocol/wire-events.ts';
-import type { StoredDelta } from '../../src/protocol/binary-codec.ts';
 import type { AppendRequest, CollectRequest, Replica } from '../../src/server/command/append-request.ts';
 import { type ConflictChange, planUser, type UserPlan } from '../../src/server/command/user-plan.ts';
 import { sha256 } from '../../src/server/infra/bytes.ts';
@@ -170,7 +171,9 @@ export class VolatileLog {
   /** As project/tombstones reads them. */
   #tombstones({ deletedBefore, seenAfter }: CollectRequest): Tombstone[] {
     const { states, truth, devices } = this.#image;
-    const holding = [...devices.values()].filter((device) => !device.isRevoked && device.lastSeenAt > seenAfter && device.cursor > 0);
+    const holding = [...devices.values()].filter(
+      (device) => !device.isRevoked && device.lastSeenAt > seenAfter && device.cursor > 0,
+    );
     const found = [...states.values()].filter(
       (state) =>
         isDeleted(state) &&
@@ -218,7 +221,12 @@ export class VolatileLog {
     return { ...piece, hash: stateHashToString(plan.after.stateHash) };
   }
 
-  #toPiece(from: number, page: readonly Pick<StoredEvent, 'wire' | 'device' | 'counter'>[], ordinal: number, head: number): LogPiece {
+  #toPiece(
+    from: number,
+    page: readonly Pick<StoredEvent, 'wire' | 'device' | 'counter'>[],
+    ordinal: number,
+    head: number,
+  ): LogPiece {
     const events = concatBytes(page.map((row) => row.wire));
     const own = page.filter((row) => row.device === ordinal).map((row) => row.counter);
     const deviceByOrdinal = this.#deviceByOrdinal();
@@ -259,7 +267,8 @@ function hashesOf(plan: UserPlan, image: LogImage, truth: readonly TrueEvent[]):
     }
     return stateHashToString(hash);
   });
-  if (hashes.length > 0 && hashes.at(-1) !== stateHashToString(plan.after.stateHash)) throw new Error('the plan has another state hash than its events');
+  if (hashes.length > 0 && hashes.at(-1) !== stateHashToString(plan.after.stateHash))
+    throw new Error('the plan has another state hash than its events');
   return hashes;
 }
 

@@ -135,7 +135,10 @@ export class VolatileServer {
   }
 
   /** As access/claim-device: a known device by its id, or a new one with the next ordinal. */
-  claimDevice({ userId, sessionId }: { readonly userId: UserId; readonly sessionId: SessionId }, id: DeviceId): Replica | ErrorCode {
+  claimDevice(
+    { userId, sessionId }: { readonly userId: UserId; readonly sessionId: SessionId },
+    id: DeviceId,
+  ): Replica | ErrorCode {
     const log = this.logs.get(userId);
     if (log === undefined) return 'unauthorized';
     if (id === serverDeviceId) return 'device_revoked';
@@ -175,7 +178,12 @@ export class VolatileServer {
   /** Tombstones that every live device has seen are taken away (SYN-12). */
   collect(userId: UserId): void {
     const { tombstoneMs, deviceExpiryMs } = this.options;
-    const request = { kind: 'collect', userId, deletedBefore: this.now() - tombstoneMs, seenAfter: this.now() - deviceExpiryMs } as const;
+    const request = {
+      kind: 'collect',
+      userId,
+      deletedBefore: this.now() - tombstoneMs,
+      seenAfter: this.now() - deviceExpiryMs,
+    } as const;
     const node = this.nodes.find(({ isUp }) => isUp);
     node?.submit(
       request,
@@ -222,7 +230,11 @@ function claimsOf(token: string): { readonly sid: SessionId; readonly exp: numbe
   }
 }
 
-type Lane = { readonly request: AppendRequest; readonly done: (result: AppendResult) => void; readonly failed: (code: ErrorCode) => void };
+type Lane = {
+  readonly request: AppendRequest;
+  readonly done: (result: AppendResult) => void;
+  readonly failed: (code: ErrorCode) => void;
+};
 
 /** One process of the server. */
 export class ServerNode {

@@ -31,7 +31,10 @@ interface ObjectStore {
 }
 
 interface Connection {
+  readonly version: number;
   close(): void;
+  createObjectStore(name: string, options: SourceOptions): ObjectStore;
+  transaction(store: string): { objectStore(name: string): { getAll(): unknown } };
   readonly _rawDatabase: {
     readonly transactions: readonly (Transaction & { readonly db: Connection; readonly _state: string })[];
   };
@@ -113,7 +116,9 @@ export async function deleteDatabase(name: string): Promise<void> {
   await settled(indexedDB.deleteDatabase(name) as Request);
 }
 
-function settled<T>(request: { readonly result: T; readonly error?: unknown } & Pick<Request, 'addEventListener'>): Promise<T> {
+type Readable<T> = Pick<Request, 'addEventListener'> & { readonly result: T; readonly error?: unknown };
+
+function settled<T>(request: Readable<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.addEventListener('success', () => resolve(request.result));
     request.addEventListener('error', () => reject(request.error));
@@ -127,4 +132,41 @@ function failLater(store: ObjectStore): unknown {
       throw new DOMException('no room', 'QuotaExceededError');
     },
   });
+}
+
+export interface SourceOptions {
+  readonly keyPath?: string;
+  readonly autoIncrement?: boolean;
+}
+
+/** A database as another program left it. A record may come with its key, where the store has no key path. */
+export async function createSource(
+  database: string,
+  store: string,
+  options: SourceOptions,
+  records: readonly { readonly value: unknown; readonly key?: unknown }[],
+): Promise<void> {
+  const request = indexedDB.open(database, 3) as Request & { onupgradeneeded: unknown };
+  request.onupgradeneeded = () => {
+    const objectStore = request.result.createObjectStore(store, options);
+    for (const { value, key } of records) objectStore.add(value, key);
+  };
+  (await settled(request)).close();
+}
+
+/** The names of what is there. */
+export async function databaseNames(): Promise<readonly string[]> {
+  const databases = (await indexedDB.databases()) as readonly { readonly name: string }[];
+  return databases.map(({ name }) => name);
+}
+
+/** Everything in one store, and the version of its database. */
+export async function contentOf(
+  database: string,
+  store: string,
+): Promise<{ readonly version: number; readonly values: unknown }> {
+  const db = await settled(indexedDB.open(database) as Request);
+  const values = await settled<unknown>(db.transaction(store).objectStore(store).getAll() as Readable<unknown>);
+  db.close();
+  return { version: db.version, values };
 }

@@ -11,17 +11,21 @@ export interface CuttableProxy extends AsyncDisposable {
   comeBack(): void;
   /** Nothing passes any more, in either direction, and nobody is told: a network that swallows. */
   hold(): void;
+  /** The same, but only for what the server says: what is sent arrives, and its sender never learns. */
+  holdAnswers(): void;
   /** What was held passes. */
   letGo(): void;
 }
 
 export async function startProxy(target: { readonly host: string; readonly port: number }): Promise<CuttableProxy> {
   const sockets = new Set<Socket>();
+  const fromServer = new WeakSet<Socket>();
   let isAway = false;
   let isHeld = false;
   const server = createServer((near) => {
     if (isAway) return void near.destroy();
     const far = connect(target);
+    fromServer.add(far);
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -53,6 +57,9 @@ export async function startProxy(target: { readonly host: string; readonly port:
     hold() {
       isHeld = true;
       for (const socket of sockets) socket.pause();
+    },
+    holdAnswers() {
+      for (const socket of sockets) if (fromServer.has(socket)) socket.pause();
     },
     letGo() {
       isHeld = false;

@@ -1,0 +1,74 @@
+/** Several tabs of one profile: one replica, one connection, everybody writes. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Client } from '../../src/client/client-api.ts';
+import { createTabHub, type HubTab, type TabHub } from '../../src/client/tab-hub.ts';
+import { createVolatilePlace, type VolatilePlace } from '../../src/client/volatile-place.ts';
+import { createVolatileStore } from '../../src/client/volatile-store.ts';
+import { type Api, createApi, type EventList } from '../support/api.ts';
+import { until, untilStatus, useClients } from '../support/client.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+describe('tabs of one profile', () => {
+  let server: TestServer;
+  let api: Api;
+  let hub: TabHub;
+  let place: VolatilePlace;
+  const open = useClients();
+  const tea = { content: 'Tea', type: 'fact', scope: 'user_global' } as const;
+
+  beforeAll(async () => {
+    server = await startTestServer();
+  });
+  beforeEach(async () => {
+    api = createApi(server.url, await server.register());
+    hub = createTabHub();
+    place = createVolatilePlace();
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
+  async function openTab(): Promise<{ readonly client: Client; readonly tab: HubTab }> {
+    const tab = hub.open();
+    const client = await open({ url: server.url, token: api.user.token, tabs: tab, store: createVolatileStore(place) });
+    return { client, tab };
+  }
+
+  async function eventsInLog(): Promise<EventList['events']> {
+    return (await api.get<EventList>('/audit?limit=200&order=asc')).body.events;
+  }
+
+  it('[SYN-13] they are one device: one leads, all write, no counter twice, all see everything', async () => {
+    const [first, second, third] = [await openTab(), await openTab(), await openTab()];
+    const clients = [first.client, second.client, third.client];
+    await untilStatus(first.client, ({ state }) => state === 'live');
+    expect(clients.map(({ status }) => status.isLeader)).toEqual([true, false, false]);
+    await Promise.all(clients.flatMap((client, tab) => [0, 1, 2].map((n) => client.create({ ...tea, content: `${tab}/${n}` }))));
+    await Promise.all(clients.map((client) => client.settled()));
+    for (const client of clients) await until(client, () => client.count() === 9);
+    const events = await eventsInLog();
+    expect(new Set(events.map(({ device }) => device.id)).size).toBe(1);
+    expect(events).toHaveLength(9);
+    const { id } = await api.create({ content: 'from elsewhere' });
+    for (const client of clients) await until(client, () => client.get(id as never) !== null);
+  });
+
+  it('[SYN-10] when the leader is killed another one leads, with what the dead one had written', async () => {
+    const [first, second] = [await openTab(), await openTab()];
+    await untilStatus(first.client, ({ state }) => state === 'live');
+    await second.client.create(tea);
+    await first.client.create({ ...tea, content: 'last words' });
+    first.tab.kill();
+    await untilStatus(second.client, ({ isLeader, state }) => isLeader && state === 'live');
+    await second.client.settled();
+    expect(second.client.count()).toBe(2);
+    expect((await eventsInLog()).filter(({ kind }) => kind === 'create')).toHaveLength(2);
+  });
+
+  it('[SYN-10] a tab that follows shows how the leader is, and can make it try at once', async () => {
+    const [first, second] = [await openTab(), await openTab()];
+    await untilStatus(second.client, ({ state }) => state === 'live');
+    expect(second.client.status).toMatchObject({ isLeader: false, online: true, transport: 'socket', outbox: 0 });
+    second.client.syncNow();
+    await first.client.close();
+    await untilStatus(second.client, ({ isLeader, state }) => isLeader && state === 'live');
+  });
+});
