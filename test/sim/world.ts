@@ -151,6 +151,7 @@ class Run {
           committed: (change, before) => {
             judge.note(`${name} keeps ${summaryOf(change)}`);
             device.lastBackup = { content: before };
+            device.committedAt = this.#timeline.now;
             judge.deviceCommitted(device, change, before);
           },
           note: (text) => judge.note(`${name} ${text}`),
@@ -202,7 +203,16 @@ class Run {
       if (memories === null) lookAtAll();
       else for (const id of memories) look(id);
     });
-    checkRestart(device, client, this.#judge);
+    this.#checkRestartLater(device, client);
+  }
+
+  /** Once nothing has been committed for a moment: what another tab just committed is on its way to this one. */
+  #checkRestartLater(device: SimulatedDevice, client: Client): void {
+    this.#timeline.after(quietMs, () => {
+      if (!device.tabs.some((tab) => tab.client === client)) return;
+      if (this.#timeline.now - device.committedAt < quietMs) return this.#checkRestartLater(device, client);
+      checkRestart(device, client, this.#judge);
+    });
   }
 
   #failed(device: SimulatedDevice, tab: number, error: unknown): void {
@@ -564,6 +574,9 @@ class Run {
     }
   }
 }
+
+/** Longer than the slowest disk takes to tell of a commit, ms. */
+const quietMs = 7_000;
 
 const workNames = new Set(['create', 'update', 'delete', 'restore', 'resolve', 'import', 'dismiss']);
 
