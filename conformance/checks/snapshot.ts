@@ -74,9 +74,7 @@ export const snapshotChecks: readonly Check[] = [
     await fill(kit, user, 30);
     const byEvents = await kit.reader(user);
     const bySnapshot = kit.device(user, { flags: snapshotFlag });
-    const writing = writeTogether(kit, user, { writers: 2, pushes: 10, ops: 2 });
-    await bySnapshot.connect();
-    await writing;
+    await Promise.all([bySnapshot.connect(), writeTogether(kit, user, { writers: 2, pushes: 10, ops: 2 })]);
     const head = await kit.head(user);
     await Promise.all([byEvents.reach(head), bySnapshot.reach(head)]);
     expectSameMemories('memories by snapshot and tail', bySnapshot.replica.all(), byEvents.replica.all());

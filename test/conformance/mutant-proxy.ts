@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type DeviceId, serverDeviceId } from '../../src/core/ids.ts';
@@ -126,7 +127,21 @@ function join(device: WebSocket, far: WebSocket, mutate: (link: Link) => Mutated
   device.on('error', () => far.terminate());
 }
 
+/** Either side may leave at any moment: then the other one's connection ends too. */
 async function forward(
+  target: string,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  answers: Mutation['answers'],
+): Promise<void> {
+  try {
+    await answer(target, incoming, outgoing, answers);
+  } catch {
+    outgoing.destroy();
+  }
+}
+
+async function answer(
   target: string,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
@@ -134,16 +149,17 @@ async function forward(
 ): Promise<void> {
   const path = incoming.url ?? '/';
   const passed = request(`${target}${path}`, { method: incoming.method, headers: incoming.headers });
-  passed.on('error', () => outgoing.destroy());
-  incoming.pipe(passed);
-  const [answer] = (await once(passed, 'response')) as [IncomingMessage];
-  const body = await buffer(answer);
-  const isChanged = answers !== undefined && /json/.test(answer.headers['content-type'] ?? '');
+  const [[response]] = (await Promise.all([once(passed, 'response'), pipeline(incoming, passed)])) as [
+    [IncomingMessage],
+    unknown,
+  ];
+  const body = await buffer(response);
+  const isChanged = answers !== undefined && /json/.test(response.headers['content-type'] ?? '');
   const told = isChanged
     ? Buffer.from(JSON.stringify(answers(path, JSON.parse(body.toString()) as Record<string, unknown>)))
     : body;
-  const { 'transfer-encoding': _, ...headers } = answer.headers;
-  outgoing.writeHead(answer.statusCode ?? 502, { ...headers, 'content-length': told.length }).end(told);
+  const { 'transfer-encoding': _, ...headers } = response.headers;
+  outgoing.writeHead(response.statusCode ?? 502, { ...headers, 'content-length': told.length }).end(told);
 }
 
 /** Null: it is none, and goes on as it is. */

@@ -36,6 +36,15 @@ describe('the conformance kit', () => {
 
   const isExpiring = ({ caughtBy }: Mutant): boolean => caughtBy.includes(expiring);
 
+  it('[house] no check passes without an answer, but for those that need no socket', async () => {
+    await using silent = await startMutant(server.url, { sockets: () => () => ({ fromServer: () => [] }) });
+    const chosen = checks.filter(({ isSlow }) => !isSlow);
+    const results = await run(chosen, { url: silent.url, forms: ['binary', 'text'], timeoutMs: 400, jobs: 16 });
+    const passed = results.filter(({ status }) => status === 'ok').map(({ title, form }) => ({ title, form }));
+    expect(passed.filter(({ form }) => form !== 'none')).toEqual([]);
+    expect(passed.filter(({ title }) => !title.includes('over HTTP') && !title.includes('cursors that are garbage'))).toEqual([]);
+  });
+
   // Side by side: what a broken server never says costs a time-out, and little else.
   it.concurrent.each(mutants.filter((mutant) => !isExpiring(mutant)))('[house] a server that $name is caught', (mutant) =>
     expectCaught(mutant, 2),

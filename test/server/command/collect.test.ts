@@ -214,18 +214,20 @@ describeOnEachEngine('collecting', (open) => {
       node.submit(request),
       node.submit(push(user, 1, 5, 4, [op(id, setting('content', 'into the void'))])),
       node.submit(request),
+      node.submit(push(user, 1, 6, 4, [op(id, creation('anew'))])),
     ]);
-    expect(results.map((result) => result.kind)).toEqual(['pushed', 'collected', 'pushed', 'collected']);
+    expect(results.map((result) => result.kind)).toEqual(['pushed', 'collected', 'pushed', 'collected', 'pushed']);
     expect(results[1]).toMatchObject({ count: 1, more: false });
     expect(results[3]).toMatchObject({ count: 0 });
     await other.submit(push(user, 2, 2, 4, [op(id, setting('content', 'of the other node'))]));
-    expect((await eventsOf(db, user)).slice(-3).map(({ kind, code }) => code ?? kind)).toEqual([
+    expect((await eventsOf(db, user)).slice(-4).map(({ kind, code }) => code ?? kind)).toEqual([
       'collect',
       'unknown_memory',
-      'unknown_memory',
+      'create',
+      'update',
     ]);
     expect(node.committed.map((plan) => plan.after.floor)).toContain(4);
-    expect(await idsOf(db, user)).toEqual([kept]);
+    expect(await idsOf(db, user)).toEqual([id, kept].sort());
     await expectSound(db, user);
   });
 
