@@ -446,6 +446,8 @@ class Run {
     const backup = device.disk.place.snapshot();
     const user = this.#schedule.setup.devices.find(({ user }) => userIdOf(user) === device.options.userId)?.user ?? 0;
     const clone = this.#addDevice(as, user, { clockOffsetMs: device.clockOffsetMs, driftMs: device.options.driftMs }, backup);
+    clone.isCopied = true;
+    device.isCopied = true;
     clone.isCorrupted = device.isCorrupted;
     clone.snapshotUntil = device.snapshotUntil;
     this.#timeline.after(this.#dice(`step ${n}`).between(0, 20_000), () => clone.start(0));
