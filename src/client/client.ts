@@ -6,7 +6,7 @@ import type { DeviceId, MemoryId } from '../core/ids.ts';
 import type { Memory, MemoryFields } from '../core/memory.ts';
 import type { Write } from '../core/register.ts';
 import type { RejectedOp } from '../sync/replica-change.ts';
-import { newReplicaMeta, type ReplicaChange } from '../sync/replica-change.ts';
+import { newReplicaMeta, type OutboxOp, type ReplicaChange } from '../sync/replica-change.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { adoptRecords } from './adopt.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -272,6 +272,7 @@ class ReplicaClient implements Client {
       environment: this.#environment,
       replica,
       getToken,
+      findOps: (ops: readonly OutboxOp[]) => this.#api.findOps(ops),
       onStatus: () => this.#onStatus(),
       onStep: (step: ReplicaStep, result: StepResult) => this.#book.noteStep(step, result),
     };

@@ -6,7 +6,8 @@
 import type { DeviceId } from '../core/ids.ts';
 import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 import { DeviceSession, type Reaction } from '../sync/device-session.ts';
-import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import type { OutboxOp } from '../sync/replica-change.ts';
+import type { KnownOp, ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { backoffMs } from './backoff.ts';
 import { type ConnectionTiming, defaultTiming } from './connection-timing.ts';
 import type { ClientEnvironment } from './environment.ts';
@@ -28,6 +29,8 @@ export interface ConnectionDeps {
   readonly replica: LocalReplica;
   /** Null: there is nobody logged in. */
   readonly getToken: (reason: TokenReason) => Promise<string | null>;
+  /** Which of these ops of earlier ids the log holds. @throws Error when the server cannot be asked. */
+  readonly findOps: (ops: readonly OutboxOp[]) => Promise<readonly KnownOp[]>;
   /** After every change of what `status` tells. */
   readonly onStatus: () => void;
   /** A step of the log was taken in. */
@@ -64,6 +67,8 @@ export class Connection {
   /** Frames are handled one after the other; those of an earlier connection are dropped. */
   #work: Promise<void> = Promise.resolve();
   #generation = 0;
+  /** The connection on which the server is being asked. */
+  #lookingUp: number | null = null;
   #failures = 0;
   #tokenReason: TokenReason = 'start';
   #stuck: Stuck | null = null;
@@ -256,8 +261,28 @@ export class Connection {
     }
     if (generation !== this.#generation) return;
     this.#send(reaction.send);
+    if (reaction.lookUp === true) void this.#lookUp(session);
     if (reaction.reconnect !== undefined) return this.#startOver(reaction.reconnect);
     if (reaction.error !== undefined) this.#onErrorFrame(reaction.error.code, reaction.error.detail);
+  }
+
+  /** Frames go on meanwhile; only the ops wait. */
+  async #lookUp(session: DeviceSession): Promise<void> {
+    const generation = this.#generation;
+    if (this.#lookingUp === generation) return;
+    this.#lookingUp = generation;
+    const { replica, findOps } = this.#deps;
+    try {
+      const known = await findOps(replica.mirror.outbox.filter(({ origin }) => origin !== undefined));
+      this.#enqueue(generation, async () => {
+        await this.#carryOut(session, { steps: [{ kind: 'release', known }], send: [] });
+        this.#lookAround();
+      });
+    } catch (error) {
+      if (generation === this.#generation) this.#onFailure(error, 'server_error');
+    } finally {
+      if (this.#lookingUp === generation) this.#lookingUp = null;
+    }
   }
 
   #onWelcomed(session: DeviceSession): void {

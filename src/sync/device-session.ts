@@ -42,6 +42,8 @@ export interface Reaction {
   readonly send: readonly ClientFrame[];
   readonly error?: ErrorFrame;
   readonly reset?: Reset;
+  /** Ops of an earlier id wait: ask the server which of them the log holds, and carry out `release` with those. */
+  readonly lookUp?: true;
   /** This connection is of no more use: connect again. */
   readonly reconnect?: 'forked' | 'diverged' | 'forgotten';
 }
@@ -129,7 +131,7 @@ export class DeviceSession {
     switch (step.kind) {
       case 'join':
         if (result.forgotten) return { ...restartWith({ reason: 'lineage', shared: null }), reconnect: 'forgotten' };
-        return this.#isReleaseDue() ? { ...nothing, steps: [{ kind: 'release' }] } : { ...nothing, send: this.flush() };
+        return this.#isReleaseDue() ? { ...nothing, lookUp: true } : { ...nothing, send: this.flush() };
       case 'delta':
         return this.#onApplied(step.delta, result);
       case 'snapshot':
@@ -188,12 +190,12 @@ export class DeviceSession {
 
   /** The replica has come further. */
   #goOn(): Reaction {
-    if (this.#isReleaseDue()) return { steps: [{ kind: 'release' }], send: [this.#got()] };
+    if (this.#isReleaseDue()) return { steps: [], send: [this.#got()], lookUp: true };
     if (this.#replica.meta.cursor >= this.#head) this.#pushUnseenAgain();
     return { ...nothing, send: [this.#got(), ...this.flush()] };
   }
 
-  /** The log was seen up to the head: what still waits of an earlier id is not in it. */
+  /** The log was seen up to the head: what still waits of an earlier id is not in it, or came as part of a snapshot. */
   #isReleaseDue(): boolean {
     const { meta, outbox } = this.#replica;
     return meta.resync === null && meta.cursor >= this.#head && outbox.some(({ origin }) => origin !== undefined);
@@ -244,12 +246,13 @@ export class DeviceSession {
   }
 }
 
-/** Carries out everything a frame leads to on a replica without a store. */
+/** Carries out everything a frame leads to on a replica without a store, and without anybody to look something up for it. */
 export function receiveFrame(session: DeviceSession, replica: Replica, frame: ServerFrame, nowMs: number): Received {
   const received: Mutable<Received> = { send: [], results: [] };
   const pending = [session.receive(frame)];
   for (let reaction = pending.shift(); reaction !== undefined; reaction = pending.shift()) {
-    const { steps, send, error, reset, reconnect } = reaction;
+    const { send, error, reset, reconnect, lookUp } = reaction;
+    const steps: readonly ReplicaStep[] = lookUp === true ? [...reaction.steps, { kind: 'release', known: [] }] : reaction.steps;
     received.send.push(...send);
     if (error !== undefined) received.error = error;
     if (reset !== undefined) received.reset = reset;

@@ -11,7 +11,7 @@ import type { Delta } from '../protocol/frames.ts';
 import { renumbered } from './plan-outbox.ts';
 import type { OutboxOp, RejectedOp, ReplicaChange, ReplicaMeta } from './replica-change.ts';
 import { erasedRow, withChange } from './replica-rows.ts';
-import { nothingHappened, type ReplicaView, type StepResult } from './replica-step.ts';
+import { type KnownOp, nothingHappened, type ReplicaView, type StepResult } from './replica-step.ts';
 
 export interface PlannedStep {
   /** Null: nothing changes. */
@@ -187,7 +187,8 @@ function findOp(outbox: readonly OutboxOp[], counter: number): OutboxOp | null {
   return op?.counter === counter ? op : null;
 }
 
-function isEventOf(op: OutboxOp, event: LogEvent): boolean {
+/** SYN-13: whether the event is what became of the op. */
+export function isEventOf(op: OutboxOp, event: KnownOp & { readonly change: Change | null }): boolean {
   const isSameStamp = compareHlc(op.hlc, event.hlc) === 0 || isClamped(op.hlc, event);
   return (
     op.memoryId === event.memoryId && isSameStamp && (event.change === null || writesEqual(op.change.writes, event.change.writes))
@@ -195,7 +196,7 @@ function isEventOf(op: OutboxOp, event: LogEvent): boolean {
 }
 
 /** MRG-6: what the server makes of a stamp that is too far ahead. */
-function isClamped(hlc: Hlc, event: LogEvent): boolean {
+function isClamped(hlc: Hlc, event: KnownOp): boolean {
   return event.hlc.count === 0 && event.hlc.ms === event.at + maxAheadMs && hlc.ms > event.hlc.ms;
 }
 

@@ -3,6 +3,7 @@ import type { MemoryId } from '../core/ids.ts';
 import { hashRows } from '../core/state-hash.ts';
 import { type PlannedStep, planDelta } from './plan-delta.ts';
 import { forked, renumbered, withMark, writtenOps } from './plan-outbox.ts';
+import { released } from './plan-release.ts';
 import { planSnapshot } from './plan-snapshot.ts';
 import type { OutboxOp, ReplicaChange, ReplicaMeta, Resync } from './replica-change.ts';
 import { nothingHappened, type OpDraft, type ReplicaStep, type ReplicaView } from './replica-step.ts';
@@ -29,7 +30,7 @@ export function planStep(view: ReplicaView, { meta, outbox }: StoredReplica, ste
     case 'fork':
       return changed(forked(meta, outbox ?? [], step.device));
     case 'release':
-      return changed({ meta, outbox: (outbox ?? []).map(({ origin: _, ...op }) => op) });
+      return released(meta, outbox ?? [], step.known);
     case 'dismiss':
       return { change: { meta, dismissed: step.seqs }, result: { ...nothingHappened } };
   }

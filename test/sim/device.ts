@@ -71,6 +71,10 @@ export class SimulatedDevice {
   isCorrupted = false;
   /** It took in a snapshot that is newer than its cursor: up to here it holds no exact prefix. */
   snapshotUntil: number | null = null;
+  /** There is another device that began with its disk. */
+  isCopied = false;
+  /** Virtual ms. */
+  committedAt = 0;
   /** Goes up when the disk is exchanged for one of before: what was kept since is gone. */
   diskLife = 0;
   /** The disk before the last commit, for a mutant. */

@@ -77,7 +77,9 @@ function createSetup(dice: Dice, calmAtMs: number, chosen: ReadonlySet<Scenario>
     const isWrong = chosen.has('clock') && dice.chance(0.6);
     return {
       user: isShared && index === count - 1 ? 1 : 0,
-      clockOffsetMs: isWrong ? dice.pick([-5 * year, -day, -3_600_000, -90_000, -500, 500, 50_000, 70_000, 3_600_000, day, 5 * year]) : dice.between(-2_000, 2_000),
+      clockOffsetMs: isWrong
+        ? dice.pick([-5 * year, -day, -3_600_000, -90_000, -500, 500, 50_000, 70_000, 3_600_000, day, 5 * year])
+        : dice.between(-2_000, 2_000),
       driftMs: isWrong ? dice.pick([-20, -1, 0, 1, 20, 300]) : 0,
       startsAtMs: dice.chance(0.7) ? dice.below(2_000) : dice.below(calmAtMs / 2),
     };
@@ -209,15 +211,31 @@ class Generator {
       this.#trouble(this.#time(), { do: 'network', device: this.#device(), forMs, weather });
     switch (name) {
       case 'network':
-        return this.#repeat(1, 4, () => network({ maxDelayMs: dice.pick([200, 3_000, 20_000]), cut: dice.pick([0, 0.05, 0.2]), repeat: dice.pick([0, 0.3]) }));
+        return this.#repeat(1, 4, () =>
+          network({ maxDelayMs: dice.pick([200, 3_000, 20_000]), cut: dice.pick([0, 0.05, 0.2]), repeat: dice.pick([0, 0.3]) }),
+        );
       case 'cut':
-        this.#repeat(1, 3, () => network({ cut: dice.pick([0.02, 0.1, 0.3]), cutInside: dice.pick([0, 0.1]), repeat: dice.pick([0, 0.5]) }));
+        this.#repeat(1, 3, () =>
+          network({ cut: dice.pick([0.02, 0.1, 0.3]), cutInside: dice.pick([0, 0.1]), repeat: dice.pick([0, 0.5]) }),
+        );
         return this.#repeat(0, 4, () => this.#trouble(this.#time(), { do: 'cut', device: this.#device() }));
       case 'offline':
         this.#repeat(1, 3, () => network({ isOffline: true }));
-        return this.#repeat(0, 2, () => network(dice.pick([{ isSilentUp: true }, { isSilentDown: true }, { isSilentUp: true, isSilentDown: true }])));
+        return this.#repeat(0, 2, () =>
+          network(dice.pick([{ isSilentUp: true }, { isSilentDown: true }, { isSilentUp: true, isSilentDown: true }])),
+        );
       case 'http':
-        this.#repeat(1, 2, () => network({ blocksSockets: true, lostAnswer: dice.pick([0, 0.2]), lostRequest: dice.pick([0, 0.2]), repeatedRequest: dice.pick([0, 0.3]) }, this.#setup.calmAtMs));
+        this.#repeat(1, 2, () =>
+          network(
+            {
+              blocksSockets: true,
+              lostAnswer: dice.pick([0, 0.2]),
+              lostRequest: dice.pick([0, 0.2]),
+              repeatedRequest: dice.pick([0, 0.3]),
+            },
+            this.#setup.calmAtMs,
+          ),
+        );
         return this.#repeat(0, 2, () => this.#trouble(this.#time(), { do: 'cut', device: this.#device() }));
       case 'crash':
         return this.#repeat(1, 4, () => this.#crash());
@@ -233,13 +251,29 @@ class Generator {
       case 'corrupt':
         return this.#trouble(this.#time(), { do: 'corrupt', device: this.#device() });
       case 'clock':
-        this.#repeat(0, 3, () => this.#trouble(this.#time(), { do: 'clock', device: this.#device(), byMs: dice.pick([-5 * year, -day, -70_000, -1_000, 1_000, 70_000, day, 5 * year]) }));
-        return this.#repeat(0, 1, () => this.#trouble(this.#time(), { do: 'serverClock', byMs: dice.pick([-60_000, -5_000, 5_000, 120_000]) }));
+        this.#repeat(0, 3, () =>
+          this.#trouble(this.#time(), {
+            do: 'clock',
+            device: this.#device(),
+            byMs: dice.pick([-5 * year, -day, -70_000, -1_000, 1_000, 70_000, day, 5 * year]),
+          }),
+        );
+        return this.#repeat(0, 1, () =>
+          this.#trouble(this.#time(), { do: 'serverClock', byMs: dice.pick([-60_000, -5_000, 5_000, 120_000]) }),
+        );
       case 'server-crash':
-        return this.#repeat(1, 3, () => this.#trouble(this.#time(), { do: 'crashServer', node: dice.below(2), forMs: dice.pick([100, 5_000, 40_000]) }));
+        return this.#repeat(1, 3, () =>
+          this.#trouble(this.#time(), { do: 'crashServer', node: dice.below(2), forMs: dice.pick([100, 5_000, 40_000]) }),
+        );
       case 'database':
         return this.#repeat(1, 3, () =>
-          this.#trouble(this.#time(), { do: 'database', forMs: length(), failure: dice.pick([0, 0.1, 0.5]), lostCommit: dice.pick([0, 0.3]), maxDelayMs: dice.pick([20, 500, 8_000]) }),
+          this.#trouble(this.#time(), {
+            do: 'database',
+            forMs: length(),
+            failure: dice.pick([0, 0.1, 0.5]),
+            lostCommit: dice.pick([0, 0.3]),
+            maxDelayMs: dice.pick([20, 500, 8_000]),
+          }),
         );
       case 'restore':
         return this.#restoreServer(true);

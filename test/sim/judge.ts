@@ -182,14 +182,23 @@ export class Judge {
       history.everWritten.add(keyOf({ memoryId: event.memoryId, register, value }));
   }
 
-  #noteNewOps(device: SimulatedDevice, { added, outbox }: ReplicaChange, before: DiskState): void {
-    const known = outbox === undefined ? null : new Set([...before.outbox.values()].map(identityOf));
+  #noteNewOps(device: SimulatedDevice, { added, outbox, meta }: ReplicaChange, before: DiskState): void {
+    const { userId, name } = device.options;
+    const known = outbox === undefined ? [] : [...before.outbox.values()].map(identityOf);
     for (const op of outbox ?? added ?? []) {
       const identity = identityOf(op);
-      if (known?.has(identity) === true) continue;
-      for (const { register, value } of op.change.writes)
-        this.wrote(device.options.userId, { memoryId: op.memoryId, register, value }, `${device.options.name} ${identity}`);
+      const at = known.indexOf(identity);
+      // What is offered again may be the same as an op that waits: two of one kind are two writings.
+      if (at !== -1) known.splice(at, 1);
+      else this.#wroteOp(userId, op, `${name} ${identity} ${meta.version}`);
     }
+    // Two copies of a device that wait with the same op lose its dot when the log begins anew: then each is a writing.
+    if (device.isCopied && meta.resync?.reason === 'lineage' && before.meta?.resync?.reason !== 'lineage')
+      for (const op of before.outbox.values()) this.#wroteOp(userId, op, `${name} ${identityOf(op)} in another lineage`);
+  }
+
+  #wroteOp(userId: UserId, { memoryId, change }: OutboxOp, by: string): void {
+    for (const { register, value } of change.writes) this.wrote(userId, { memoryId, register, value }, by);
   }
 
   /** SYN-13: an op leaves the outbox when its event is in the log, and only then. */

@@ -100,7 +100,14 @@ export class DeviceNetwork {
   open(node: ServerNode, events: SocketEvents): DeviceSocket {
     const index = this.#opened++;
     const socket = new SimulatedSocket(
-      { timeline: this.#timeline, dice: this.#dice(`socket ${index}`), weather: this.weather, witness: this.#witness, network: this, mutant: this.#mutant },
+      {
+        timeline: this.#timeline,
+        dice: this.#dice(`socket ${index}`),
+        weather: this.weather,
+        witness: this.#witness,
+        network: this,
+        mutant: this.#mutant,
+      },
       index,
       node,
       events,
@@ -133,7 +140,11 @@ export class DeviceNetwork {
    * An HTTP request. It may never arrive, arrive twice, or its answer may be lost.
    * @param done null: the network failed. Not called at all where nothing ever comes back.
    */
-  request<T>(node: ServerNode, serve: (node: ServerNode, respond: (answer: T) => void) => void, done: (answer: T | null) => void): void {
+  request<T>(
+    node: ServerNode,
+    serve: (node: ServerNode, respond: (answer: T) => void) => void,
+    done: (answer: T | null) => void,
+  ): void {
     const { weather } = this;
     const dice = this.#dice(`request ${this.#requested++}`);
     const delay = (): number => weather.minDelayMs + (weather.maxDelayMs - weather.minDelayMs) * dice.next() ** 3;

@@ -132,7 +132,10 @@ function judgeKept(judge: Judge, history: History): void {
     if (device.diskLife !== diskLife || device.isRevoked) continue;
     const key = keyOf(kept);
     if (!history.everWritten.has(key) && !history.refused.has(key))
-      judge.accuse('acked then lost', `${device.options.name} said that ${kept.register} ${JSON.stringify(kept.value)} is kept, and it is nowhere`);
+      judge.accuse(
+        'acked then lost',
+        `${device.options.name} said that ${kept.register} ${JSON.stringify(kept.value)} is kept, and it is nowhere`,
+      );
   }
 }
 

@@ -66,6 +66,7 @@ const routes: Readonly<Record<string, (call: Call) => void>> = {
   'GET /memories/sync/updates': readUpdates,
   'GET /memories/sync/snapshot': readSnapshot,
   'GET /conflicts': listConflicts,
+  'GET /audit': listEvents,
 };
 
 function sayHello({ node, limits, principal, request, respond, fail }: Call): void {
@@ -174,6 +175,16 @@ function listConflicts({ log, url, respond }: Call): void {
   const open = openConflicts(log.image);
   const nextCursor = start + limit < open.length ? String(start + limit) : null;
   respond({ status: 200, body: JSON.stringify({ conflicts: open.slice(start, start + limit).map(conflictToJson), nextCursor }) });
+}
+
+/** Events that a replica wrote, oldest first. */
+function listEvents({ log, url, respond }: Call): void {
+  const limit = Math.min(Number(url.searchParams.get('limit')), 5);
+  const from = Math.max(Number(url.searchParams.get('fromSeq')), Number(url.searchParams.get('cursor') ?? 0));
+  const found = log.image.truth.filter(({ seq, device }) => seq >= from && device === url.searchParams.get('deviceId'));
+  const events = found.slice(0, limit).map((event) => ({ ...eventToJson(event), replica: { id: event.device } }));
+  const next = found[limit];
+  respond({ status: 200, body: JSON.stringify({ events, nextCursor: next === undefined ? null : String(next.seq) }) });
 }
 
 export function openConflicts(image: LogImage): readonly ConflictChange[] {

@@ -84,7 +84,10 @@ export function createSlowDisk({ timeline, dice, witness, mutant }: SlowDiskDeps
               return planned.change === null ? planned : { ...planned, change: mutate(planned.change, before) };
             });
             if (change !== null) witness.committed(change, before);
-            return { result, change: change === null || meant === null ? change : { ...(meant as ReplicaChange), meta: change.meta } };
+            return {
+              result,
+              change: change === null || meant === null ? change : { ...(meant as ReplicaChange), meta: change.meta },
+            };
           }),
         readNote: (name) => inOrder(() => store.readNote(name)),
         writeNote: (name, value) => inOrder(() => store.writeNote(name, value)),

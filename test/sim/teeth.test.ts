@@ -27,20 +27,60 @@ interface WrongVariant {
 const maxSeeds = 40;
 
 const variants: readonly WrongVariant[] = [
-  { name: 'a client drops ops on the ack number alone', seenBy: ['acked then lost'], under: ['clone', 'backup', 'cut'], make: dropsOnAck },
-  { name: 'a client moves the cursor before the rows', seenBy: ['divergence', 'restart changed state', 'cursor gap'], under: ['crash'], make: cursorBeforeRows },
-  { name: 'a client loses the commit that it was killed after', seenBy: ['acked then lost', 'restart changed state', 'duplicate effect'], under: ['crash', 'offline'], make: () => ({ losesLastCommit: true }) },
+  {
+    name: 'a client drops ops on the ack number alone',
+    seenBy: ['acked then lost'],
+    under: ['clone', 'backup', 'cut'],
+    make: dropsOnAck,
+  },
+  {
+    name: 'a client moves the cursor before the rows',
+    seenBy: ['divergence', 'restart changed state', 'cursor gap'],
+    under: ['crash'],
+    make: cursorBeforeRows,
+  },
+  {
+    name: 'a client loses the commit that it was killed after',
+    seenBy: ['acked then lost', 'restart changed state', 'duplicate effect'],
+    under: ['crash', 'offline'],
+    make: () => ({ losesLastCommit: true }),
+  },
   { name: 'a client never hears RESET', seenBy: ['outbox stuck'], under: ['restore', 'backup'], make: neverResets },
   { name: 'a client pushes the same ops under new counters', seenBy: ['duplicate effect'], under: ['cut'], make: pushesTwice },
-  { name: 'a client says live whatever happens', seenBy: ['status untrue'], under: ['offline'], make: () => ({ client: (client) => withStatus(client) }) },
-  { name: 'a client does not tell its listeners of each change', seenBy: ['subscription missed'], under: ['network'], make: tellsHalf },
-  { name: 'a client hides conflicts', seenBy: ['conflict lists'], under: ['offline'], make: () => ({ client: (client) => replaced(client, { conflicts: () => [] }) }) },
+  {
+    name: 'a client says live whatever happens',
+    seenBy: ['status untrue'],
+    under: ['offline'],
+    make: () => ({ client: (client) => withStatus(client) }),
+  },
+  {
+    name: 'a client does not tell its listeners of each change',
+    seenBy: ['subscription missed'],
+    under: ['network'],
+    make: tellsHalf,
+  },
+  {
+    name: 'a client hides conflicts',
+    seenBy: ['conflict lists'],
+    under: ['offline'],
+    make: () => ({ client: (client) => replaced(client, { conflicts: () => [] }) }),
+  },
   { name: 'a server skips an event for a socket', seenBy: ['cursor gap'], under: ['network'], make: skipsEvents },
   { name: 'a server applies replays again', seenBy: ['duplicate effect'], under: ['cut', 'database'], make: appliesReplays },
-  { name: 'a server takes a push and forgets it', seenBy: ['outbox stuck', 'status untrue'], under: ['cut'], make: forgetsPushes },
+  {
+    name: 'a server takes a push and forgets it',
+    seenBy: ['outbox stuck', 'status untrue'],
+    under: ['cut'],
+    make: forgetsPushes,
+  },
   { name: 'a server lets the older write win', seenBy: ['older write won'], under: ['offline'], make: olderWins },
   { name: 'a server lets an edit revive a deleted memory', seenBy: ['older write won'], under: ['offline'], make: editRevives },
-  { name: 'a server keeps no conflicts', seenBy: ['value lost'], under: ['offline'], make: () => ({ plan: (plan) => ({ ...plan, conflicts: new Map() }) }) },
+  {
+    name: 'a server keeps no conflicts',
+    seenBy: ['value lost'],
+    under: ['offline'],
+    make: () => ({ plan: (plan) => ({ ...plan, conflicts: new Map() }) }),
+  },
   { name: 'a server changes an event that it has hashed', seenBy: ['chain broken'], under: ['network'], make: changesSalt },
 ];
 
@@ -104,7 +144,9 @@ function tellsHalf(): Mutant {
   let events = 0;
   return {
     client: (client) =>
-      replaced(client, { subscribe: (listener) => client.subscribe((event) => (++events % 2 === 0 ? listener(event) : undefined)) }),
+      replaced(client, {
+        subscribe: (listener) => client.subscribe((event) => (++events % 2 === 0 ? listener(event) : undefined)),
+      }),
   };
 }
 
@@ -170,7 +212,10 @@ function changesSalt(): Mutant {
   let events = 0;
   const changed = (salt: Uint8Array): Uint8Array => salt.map((byte) => byte ^ 1);
   return {
-    plan: (plan) => ({ ...plan, events: plan.events.map((row) => (++events % 4 === 0 ? { ...row, salt: changed(row.salt) } : row)) }),
+    plan: (plan) => ({
+      ...plan,
+      events: plan.events.map((row) => (++events % 4 === 0 ? { ...row, salt: changed(row.salt) } : row)),
+    }),
   };
 }
 

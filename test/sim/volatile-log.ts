@@ -29,8 +29,8 @@ import { bytesToMeta } from '../../src/server/log/log-bytes.ts';
 import type { EventRow } from '../../src/server/log/rows.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
 import type { Tombstone } from '../../src/server/project/tombstones.ts';
-import type { Mutant } from './mutant.ts';
 import type { Piece } from '../../src/sync/session-io.ts';
+import type { Mutant } from './mutant.ts';
 
 /** A row of `events`: salt and payload go when the memory is erased. */
 export interface StoredEvent extends Omit<EventRow, 'salt'> {

@@ -9,8 +9,8 @@ import type { Hello } from '../../src/protocol/frames.ts';
 import type { AppendRequest, AppendResult, Replica } from '../../src/server/command/append-request.ts';
 import type { Opened } from '../../src/sync/answer-hello.ts';
 import { type Dice, idOf } from './dice.ts';
-import { type ConnectionLimits, ServerConnection, type ServerSocket } from './server-connection.ts';
 import type { Mutant } from './mutant.ts';
+import { type ConnectionLimits, ServerConnection, type ServerSocket } from './server-connection.ts';
 import type { Timeline } from './timeline.ts';
 import { type Commit, type LogImage, VolatileLog } from './volatile-log.ts';
 
@@ -97,7 +97,12 @@ export class VolatileServer {
 
   addUser(userId: UserId): VolatileLog {
     const salts = this.#dice(`salts ${userId}`);
-    const log = new VolatileLog(userId, this.newEpoch(), (size) => Uint8Array.from({ length: size }, () => salts.below(256)), this.options.mutant);
+    const log = new VolatileLog(
+      userId,
+      this.newEpoch(),
+      (size) => Uint8Array.from({ length: size }, () => salts.below(256)),
+      this.options.mutant,
+    );
     this.logs.set(userId, log);
     return log;
   }

@@ -1,9 +1,11 @@
 /** One run: the server, the devices, and the steps of a schedule, carried out at their times. */
 import type { Client, ClientMemory } from '../../src/client/client-api.ts';
 import { StorageFull, StorageLost } from '../../src/client/store.ts';
+import type { VolatileBackup } from '../../src/client/volatile-place.ts';
 import type { MemoryId, UserId } from '../../src/core/ids.ts';
-import { fieldsOf } from '../../src/core/merge.ts';
 import type { MemoryFields, Source } from '../../src/core/memory.ts';
+import { fieldsOf } from '../../src/core/merge.ts';
+import { unpackClientFrame, unpackServerFrame } from '../../src/protocol/binary-codec.ts';
 import type { WriteRequest } from '../../src/server/command/append-request.ts';
 import {
   decideCreate,
@@ -13,19 +15,17 @@ import {
   decideRestore,
   decideUpdate,
 } from '../../src/server/command/memory-decisions.ts';
+import { SimulatedDevice, type Tab } from './device.ts';
 import { createDice, type Dice, idOf } from './dice.ts';
-import { type Tab, SimulatedDevice } from './device.ts';
 import { Judge } from './judge.ts';
 import type { Mutant } from './mutant.ts';
 import { calm } from './network.ts';
 import type { Schedule, Step, WrittenFields } from './schedule.ts';
 import { openConflicts } from './server-http.ts';
-import { createTimeline, type Timeline } from './timeline.ts';
 import { metaOf } from './slow-disk.ts';
-import type { VolatileBackup } from '../../src/client/volatile-place.ts';
+import { createTimeline, type Timeline } from './timeline.ts';
 import type { TrueEvent } from './volatile-log.ts';
 import { type ServerBackup, VolatileServer } from './volatile-server.ts';
-import { unpackClientFrame, unpackServerFrame } from '../../src/protocol/binary-codec.ts';
 
 export interface World {
   readonly schedule: Schedule;
@@ -103,7 +103,14 @@ class Run {
   readonly #backups = new Map<number, VolatileBackup>();
   #serverBackup: ServerBackup | null = null;
 
-  constructor(schedule: Schedule, timeline: Timeline, server: VolatileServer, judge: Judge, dice: (name: string) => Dice, mutant: Mutant | null) {
+  constructor(
+    schedule: Schedule,
+    timeline: Timeline,
+    server: VolatileServer,
+    judge: Judge,
+    dice: (name: string) => Dice,
+    mutant: Mutant | null,
+  ) {
     this.#schedule = schedule;
     this.#timeline = timeline;
     this.#server = server;
@@ -127,7 +134,12 @@ class Run {
     this.#timeline.after(setup.calmAtMs, () => this.#calm());
   }
 
-  #addDevice(index: number, user: number, setup: { clockOffsetMs: number; driftMs: number } | undefined, backup?: VolatileBackup): SimulatedDevice {
+  #addDevice(
+    index: number,
+    user: number,
+    setup: { clockOffsetMs: number; driftMs: number } | undefined,
+    backup?: VolatileBackup,
+  ): SimulatedDevice {
     const name = `d${index}`;
     const judge = this.#judge;
     const device: SimulatedDevice = new SimulatedDevice(
@@ -139,6 +151,7 @@ class Run {
           committed: (change, before) => {
             judge.note(`${name} keeps ${summaryOf(change)}`);
             device.lastBackup = { content: before };
+            device.committedAt = this.#timeline.now;
             judge.deviceCommitted(device, change, before);
           },
           note: (text) => judge.note(`${name} ${text}`),
@@ -190,7 +203,16 @@ class Run {
       if (memories === null) lookAtAll();
       else for (const id of memories) look(id);
     });
-    checkRestart(device, client, this.#judge);
+    this.#checkRestartLater(device, client);
+  }
+
+  /** Once nothing has been committed for a moment: what another tab just committed is on its way to this one. */
+  #checkRestartLater(device: SimulatedDevice, client: Client): void {
+    this.#timeline.after(quietMs, () => {
+      if (!device.tabs.some((tab) => tab.client === client)) return;
+      if (this.#timeline.now - device.committedAt < quietMs) return this.#checkRestartLater(device, client);
+      checkRestart(device, client, this.#judge);
+    });
   }
 
   #failed(device: SimulatedDevice, tab: number, error: unknown): void {
@@ -295,7 +317,13 @@ class Run {
     return known.length === 0 ? null : this.#dice(`step ${n} memory`).pick(known);
   }
 
-  async #create(client: Client, device: SimulatedDevice, memory: number | string, n: number, written: WrittenFields): Promise<void> {
+  async #create(
+    client: Client,
+    device: SimulatedDevice,
+    memory: number | string,
+    n: number,
+    written: WrittenFields,
+  ): Promise<void> {
     const id = memoryIdOf(memory);
     if (client.get(id) !== null) return;
     const { tags = [], ...fields } = valuesOf(n, { ...written, content: true }, []);
@@ -313,7 +341,9 @@ class Run {
       const text = JSON.stringify(value);
       history.kept.push({ memoryId, register, value, device, diskLife: device.diskLife });
       const ops = [...outbox.values(), ...[...rejected.values()].map(({ op }) => op)];
-      const waits = ops.some((op) => op.memoryId === memoryId && op.change.writes.some((write) => JSON.stringify(write.value) === text));
+      const waits = ops.some(
+        (op) => op.memoryId === memoryId && op.change.writes.some((write) => JSON.stringify(write.value) === text),
+      );
       if (!waits && !history.everWritten.has(`${memoryId} ${register} ${text}`))
         this.#judge.accuse('acked then lost', `${device.options.name} said that ${register} ${text} is kept, and it is nowhere`);
     }
@@ -416,6 +446,8 @@ class Run {
     const backup = device.disk.place.snapshot();
     const user = this.#schedule.setup.devices.find(({ user }) => userIdOf(user) === device.options.userId)?.user ?? 0;
     const clone = this.#addDevice(as, user, { clockOffsetMs: device.clockOffsetMs, driftMs: device.options.driftMs }, backup);
+    clone.isCopied = true;
+    device.isCopied = true;
     clone.isCorrupted = device.isCorrupted;
     clone.snapshotUntil = device.snapshotUntil;
     this.#timeline.after(this.#dice(`step ${n}`).between(0, 20_000), () => clone.start(0));
@@ -545,6 +577,9 @@ class Run {
   }
 }
 
+/** Longer than the slowest disk takes to tell of a commit, ms. */
+const quietMs = 7_000;
+
 const workNames = new Set(['create', 'update', 'delete', 'restore', 'resolve', 'import', 'dismiss']);
 
 const isWork = (step: Step): boolean => workNames.has(step.do);
@@ -577,9 +612,14 @@ function checkRestart(device: SimulatedDevice, client: Client, judge: Judge): vo
   for (const [id, row] of rows) {
     if (touched.has(id)) continue;
     const memory = client.get(id);
-    const isEqual = row.erased ? memory === null : memory?.content === row.content && memory.seq === row.seq && memory.deleted === row.deleted;
+    const isEqual = row.erased
+      ? memory === null
+      : memory?.content === row.content && memory.seq === row.seq && memory.deleted === row.deleted;
     if (!isEqual || shown.has(id) === row.erased)
-      judge.accuse('restart changed state', `${device.options.name} holds ${JSON.stringify(row)} and shows ${JSON.stringify(memory)}`);
+      judge.accuse(
+        'restart changed state',
+        `${device.options.name} holds ${JSON.stringify(row)} and shows ${JSON.stringify(memory)}`,
+      );
   }
   for (const op of outbox.values()) {
     const last = [...outbox.values()].filter(({ memoryId }) => memoryId === op.memoryId).at(-1);
@@ -596,7 +636,9 @@ function summaryOf({ meta, rows, removed, added, settled, outbox, rejected }: Pa
     meta.snapshot === null ? '' : `snapshot at ${meta.snapshot.at}`,
     rows === undefined ? '' : `rows ${rows.map((row) => `${row.id.slice(0, 4)}@${row.seq}`).join(' ')}`,
     removed === undefined ? '' : `removed ${removed.map((id) => id.slice(0, 4)).join(' ')}`,
-    added === undefined ? '' : `added ${added.map((op) => `${op.counter}(${op.memoryId.slice(0, 4)} base ${op.base})`).join(' ')}`,
+    added === undefined
+      ? ''
+      : `added ${added.map((op) => `${op.counter}(${op.memoryId.slice(0, 4)} base ${op.base})`).join(' ')}`,
     settled === undefined ? '' : `settled ${settled.join(' ')}`,
     outbox === undefined ? '' : `outbox ${outbox.map((op) => `${op.counter}${op.origin === undefined ? '' : '*'}`).join(' ')}`,
     rejected === undefined ? '' : `rejected ${rejected.map((op) => op.seq).join(' ')}`,
