@@ -18,6 +18,7 @@ import {
   type Welcome,
 } from '../protocol/frames.ts';
 import { protocolVersion } from '../protocol/version.ts';
+import { indexOfCounter } from './outbox-order.ts';
 import type { Replica } from './replica.ts';
 import type { OutboxOp, ReplicaMeta, Resync } from './replica-change.ts';
 import type { ReplicaStep, StepResult } from './replica-step.ts';
@@ -156,7 +157,7 @@ export class DeviceSession {
     // While old rows are being swept, ops may still be put before those that wait.
     if (this.#welcome === null || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
     const frames: ClientFrame[] = [];
-    let next = Math.max(0, this.#pushed + 1 - (outbox[0]?.counter ?? 0));
+    let next = indexOfCounter(outbox, this.#pushed + 1);
     while (next < outbox.length && this.#outstanding.length < maxOutstanding) {
       const ops = takeFrame(outbox, next, this.#welcome.limits.maxOps);
       const [first] = ops;
@@ -280,10 +281,13 @@ function resyncAfter({ code, shared }: Reset): Resync {
   return { reason: 'lineage', shared: shared ?? null };
 }
 
+/** The i-th op of a PUSH has the counter `firstCounter + i`, so a frame ends where the counters have a gap. */
 function takeFrame(outbox: readonly OutboxOp[], from: number, maxOps: number): readonly OutboxOp[] {
+  const first = outbox[from]?.counter ?? 0;
   let bytes = 0;
   let end = from;
-  while (end < outbox.length && end - from < maxOps && (end === from || bytes < pushBytes)) bytes += estimateBytes(outbox[end++]);
+  while (end - from < maxOps && (end === from || bytes < pushBytes) && outbox[end]?.counter === first + end - from)
+    bytes += estimateBytes(outbox[end++]);
   return outbox.slice(from, end);
 }
 

@@ -8,6 +8,7 @@ import type { Memory } from '../core/memory.ts';
 import { valuesEqual, type Write } from '../core/register.ts';
 import { moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta } from '../protocol/frames.ts';
+import { findOp } from './outbox-order.ts';
 import { renumbered } from './plan-outbox.ts';
 import type { OutboxOp, RejectedOp, ReplicaChange, ReplicaMeta } from './replica-change.ts';
 import { erasedRow, withChange } from './replica-rows.ts';
@@ -177,14 +178,6 @@ class DeltaDraft {
     const left = this.#stored.filter((op) => !this.#acknowledged.some(({ counter }) => counter === op.counter));
     return renumbered(meta, left, meta.acked);
   }
-}
-
-function findOp(outbox: readonly OutboxOp[], counter: number): OutboxOp | null {
-  const first = outbox[0];
-  if (first === undefined || counter < first.counter) return null;
-  // The counters of an outbox follow on each other.
-  const op = outbox[counter - first.counter];
-  return op?.counter === counter ? op : null;
 }
 
 /** SYN-13: whether the event is what became of the op. */
