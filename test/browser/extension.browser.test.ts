@@ -84,6 +84,8 @@ describe('the extension', () => {
   });
 
   it('[house] lists by type, finds, adds, edits, deletes and takes back', async () => {
+    // A page behind another one draws once a second.
+    await panel.bringToFront();
     await panel.getByRole('button', { name: 'New memory' }).click();
     await panel.getByLabel('Content').fill('Finish the thesis');
     await panel.getByLabel('Type').selectOption('task');
@@ -113,7 +115,7 @@ describe('the extension', () => {
 
   it('[SYN-10] offline the icon says so and counts what waits; the list works', async () => {
     proxy.goAway();
-    await panel.getByText('Offline', { exact: false }).waitFor();
+    await panel.locator('.status.away').waitFor();
     await expect.poll(() => badge()).toBe('off');
     await add('Kept while offline');
     await panel.getByText('Offline · 1 change waits').waitFor();
@@ -145,8 +147,9 @@ describe('the extension', () => {
     await until(observer, () => observer.count() === 5);
     const cats = observer.list().find(({ content }) => content === 'Has two cats');
     if (cats === undefined) throw new Error('the observer does not know the cats');
+    await panel.bringToFront();
     proxy.goAway();
-    await panel.getByText('Offline', { exact: false }).waitFor();
+    await panel.locator('.status.away').waitFor();
     await cardOf('Has two cats').click();
     await panel.getByLabel('Content').fill('Has two cats and a dog');
     await panel.getByRole('button', { name: 'Save' }).click();
@@ -174,6 +177,7 @@ describe('the extension', () => {
   it('[SYN-9] an ended session is said, and after the next login all goes on', async () => {
     const { token } = await logIn();
     await endOtherSessions(token);
+    await panel.bringToFront();
     await panel.getByText('Log in again').waitFor();
     await add('Kept between two sessions');
     const options = await open('options.html');
@@ -193,7 +197,7 @@ describe('the extension', () => {
       await chrome.storage.local.set({ account: { ...account, tokenExpiresAt: '2000-01-01T00:00:00Z' } });
     });
     proxy.goAway();
-    await panel.getByText('Offline', { exact: false }).waitFor();
+    await panel.locator('.status.away').waitFor();
     proxy.comeBack();
     for (const page of [panel, ...pages]) await page.getByText('In step').first().waitFor();
     expect(await accountOf()).toMatchObject({ user: { email: 'person@example.org' } });
