@@ -24,6 +24,11 @@ export function createMemoryCard(memory: ClientMemory, nowMs: number, { open, re
       h('time', { datetime: new Date(updatedAt).toISOString() }, relativeTime(updatedAt, nowMs)),
       isPending && h('span', { class: 'pending', title: 'Waits to be sent' }, 'waits'),
     ),
-    h('div', { class: 'actions' }, iconButton('edit', 'Edit', open), iconButton('delete', 'Delete', remove)),
+    h(
+      'div',
+      { class: 'actions', on: { click: (event) => event.stopPropagation() } },
+      iconButton('edit', 'Edit', open),
+      iconButton('delete', 'Delete', remove),
+    ),
   );
 }

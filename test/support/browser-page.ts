@@ -2,19 +2,19 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import type { PageApi } from '../browser/page/page.ts';
 
-export type RemotePage = {
-  readonly [Name in keyof PageApi]: (...args: Parameters<PageApi[Name]>) => Promise<Awaited<ReturnType<PageApi[Name]>>>;
+type Functions = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+export type Remote<Api extends Functions> = {
+  readonly [Name in keyof Api]: (...args: Parameters<Api[Name]>) => Promise<Awaited<ReturnType<Api[Name]>>>;
 } & { readonly page: Page };
 
-/** @param url of the site that startSite serves. */
-export async function openPage(context: BrowserContext, url: string): Promise<RemotePage> {
+export type RemotePage = Remote<PageApi>;
+
+/** @param url of a page of the site that startSite serves. */
+export async function openPage<Api extends Functions = PageApi>(context: BrowserContext, url: string): Promise<Remote<Api>> {
   const page = await context.newPage();
   await page.goto(url);
-  return remotePage(page);
-}
-
-export function remotePage(page: Page): RemotePage {
-  return new Proxy({ page } as RemotePage, {
+  return new Proxy({ page } as Remote<Api>, {
     get(target, name) {
       if (name === 'page') return target.page;
       // To be awaited, an object must not look like a promise.

@@ -32,13 +32,17 @@ export async function openBrowserProfile({ extension }: BrowserProfileOptions = 
   const folder = await mkdtemp(join(tmpdir(), 'aibrain-profile-'));
   const extensionArgs =
     extension === undefined ? [] : [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`];
-  const launch = () =>
-    chromium.launchPersistentContext(folder, {
+  const launch = async () => {
+    const launched = await chromium.launchPersistentContext(folder, {
       executablePath: process.env['AIBRAIN_CHROMIUM'] ?? '/usr/bin/chromium',
       headless: true,
       ignoreDefaultArgs: extension === undefined ? [] : ['--disable-extensions'],
       args: [...args, ...extensionArgs],
     });
+    // Below that of a test, so that what was waited for is named.
+    launched.setDefaultTimeout(20_000);
+    return launched;
+  };
   let context = await launch();
   return {
     get context() {

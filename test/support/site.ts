@@ -17,18 +17,22 @@ const root = join(import.meta.dirname, '../..');
 /** No inline script, no code made of text, nothing from elsewhere; the server of the memories may be anywhere. */
 const policy = "default-src 'self'; connect-src *";
 
-const html = '<!doctype html><html lang="en"><title>Test</title><script type="module" src="/page.js"></script></html>';
+/** Path → the script of its page. */
+const scriptByPage = { '/': 'page', '/contract': 'store-contract' } as const;
+
+const htmlOf = (script: string): string =>
+  `<!doctype html><html lang="en"><title>Test</title><script type="module" src="/${script}.js"></script></html>`;
 
 export async function startSite(): Promise<Site> {
-  const script = await bundlePage();
+  const scripts = await bundlePages();
   const server = createServer((request, response) => {
-    const isScript = request.url === '/page.js';
-    const isPage = request.url === '/';
-    response.writeHead(isScript || isPage ? 200 : 404, {
-      'content-type': isScript ? 'text/javascript' : 'text/html',
+    const script = scripts.get(request.url ?? '');
+    const page = scriptByPage[request.url as keyof typeof scriptByPage] ?? null;
+    response.writeHead(script === undefined && page === null ? 404 : 200, {
+      'content-type': script === undefined ? 'text/html' : 'text/javascript',
       'content-security-policy': policy,
     });
-    response.end(isScript ? script : isPage ? html : '');
+    response.end(script ?? (page === null ? '' : htmlOf(page)));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -42,14 +46,17 @@ export async function startSite(): Promise<Site> {
   };
 }
 
-async function bundlePage(): Promise<Buffer> {
+/** URL → script. */
+async function bundlePages(): Promise<ReadonlyMap<string, Buffer>> {
   const outDir = await mkdtemp(join(tmpdir(), 'aibrain-page-'));
-  await bundleForBrowser({
-    entryPoints: { page: join(root, 'test/browser/page/page.ts') },
-    outDir,
-    options: { sourcemap: false },
-  });
-  const script = await readFile(join(outDir, 'page.js'));
+  const scripts = new Map<string, Buffer>();
+  for (const name of Object.values(scriptByPage)) {
+    // fast-check, which draws the values of the contract, asks for what the client does without.
+    const options = name === 'page' ? {} : { define: {} };
+    const entryPoints = { [name]: join(root, `test/browser/page/${name}.ts`) };
+    await bundleForBrowser({ entryPoints, outDir, options: { sourcemap: false, ...options } });
+    scripts.set(`/${name}.js`, await readFile(join(outDir, `${name}.js`)));
+  }
   await rm(outDir, { recursive: true });
-  return script;
+  return scripts;
 }

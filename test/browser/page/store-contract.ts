@@ -1,18 +1,24 @@
-/** The contract of the client's stores on the IndexedDB of this browser. */
+/** A page that proves the contract of the client's stores on the IndexedDB of its browser. */
 import { openIndexedDbStore } from '../../../src/client/indexed-db-store.ts';
 import { type Check, clientStoreContract, type StorePlace } from '../../contract/client-store.ts';
 
+const contractApi = {
+  /**
+   * Proves one promise. `setFullInPage`, where the test exposes it, makes the disk full.
+   * @throws when it is broken, with what differs.
+   */
+  async prove(title: string): Promise<void> {
+    const promise = clientStoreContract.find((known) => known.title === title);
+    if (promise === undefined) throw new Error(`the contract has no promise “${title}”`);
+    await promise.prove(newPlace, check);
+  },
+};
+
+export type ContractApi = typeof contractApi;
+
 let places = 0;
 
-/**
- * Proves one promise. `setFullInPage`, where the test exposes it, makes the disk full.
- * @throws when it is broken, with what differs.
- */
-export async function proveContract(title: string): Promise<void> {
-  const promise = clientStoreContract.find((known) => known.title === title);
-  if (promise === undefined) throw new Error(`the contract has no promise “${title}”`);
-  await promise.prove(newPlace, check);
-}
+(globalThis as unknown as { pageApi: ContractApi }).pageApi = contractApi;
 
 async function newPlace(): Promise<StorePlace> {
   const name = `replica ${++places}`;
