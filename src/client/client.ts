@@ -68,6 +68,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
 /** What tabs say to each other. */
 type TabMessage =
   | { readonly kind: 'change'; readonly change: ReplicaChange }
+  /** In place of a change, by a tab that has never heard another one. */
+  | { readonly kind: 'version'; readonly version: number }
   | { readonly kind: 'conflicts' }
   | { readonly kind: 'status'; readonly status: Status }
   /** A tab that is new, or asks its leader to try at once. */
@@ -87,6 +89,8 @@ class ReplicaClient implements Client {
   #connection: Connection | null = null;
   #leaderStatus: Status | null = null;
   #hasStarted = false;
+  /** Another tab was heard: there is, or was, one. */
+  #hasPeers = false;
   #isClosed = false;
 
   constructor(options: ClientOptions, store: ClientStore) {
@@ -108,20 +112,24 @@ class ReplicaClient implements Client {
     const { now, isOnline, onNetworkChange, newId } = this.#environment;
     // What another tab commits while this one is still reading would be missed, and nothing tells of it again.
     const early: TabMessage[] = [];
-    const hear = (message: TabMessage): void => void (this.#hasStarted ? this.#hear(message) : early.push(message));
+    const hear = (message: TabMessage): void => {
+      this.#hasPeers = true;
+      if (this.#hasStarted) this.#hear(message);
+      else early.push(message);
+    };
     this.#stops.push(this.#tabs.listen((message) => hear(message as TabMessage)));
     this.#replica = await createLocalReplica({
       store: this.#store,
       // MRG-6: stamps by the server's clock, as far as it is known; another device's later write should win, not a fast clock.
       now: () => now() + (this.#connection?.status.clockOffsetMs ?? 0),
       create: () => newReplicaMeta(this.#options.device ?? (newId() as DeviceId)),
-      tell: (change) => this.#post({ kind: 'change', change }),
+      tell: (change) => this.#tellOf(change),
       onTouched: (memories) => this.#changed({ memories }),
     });
     this.#connection = this.#createConnection(this.#replica);
     await this.#book.read();
     for (let message = early.shift(); message !== undefined; message = early.shift())
-      if (message.kind === 'change') await this.#take(message.change);
+      if (message.kind === 'change' || message.kind === 'version') await this.#take(message);
     this.#hasStarted = true;
     this.#stops.push(
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
@@ -293,7 +301,10 @@ class ReplicaClient implements Client {
   #hear(message: TabMessage): void {
     switch (message.kind) {
       case 'change':
-        return void this.#take(message.change);
+        return void this.#take(message);
+      case 'version':
+        this.#post({ kind: 'who leads' });
+        return void this.#take(message);
       case 'conflicts':
         return void this.#book.read();
       case 'status':
@@ -307,14 +318,15 @@ class ReplicaClient implements Client {
   }
 
   /** What another tab wrote goes out from here, where this one leads. */
-  async #take(change: ReplicaChange): Promise<void> {
+  async #take(message: Extract<TabMessage, { kind: 'change' | 'version' }>): Promise<void> {
     try {
-      await this.#local.receive(change);
+      if (message.kind === 'change') await this.#local.receive(message.change);
+      else await this.#local.catchUp(message.version);
     } catch {
       // A store that cannot be read fails the next step as well, and is told of there.
       return;
     }
-    if (change.added !== undefined) this.#flush();
+    if (message.kind === 'version' || message.change.added !== undefined) this.#flush();
   }
 
   async #write(
@@ -364,6 +376,15 @@ class ReplicaClient implements Client {
   #onConflicts(byFetch: boolean): void {
     if (byFetch) this.#post({ kind: 'conflicts' });
     this.#changed({ conflicts: true });
+  }
+
+  /**
+   * A channel copies what it is given, also where nobody listens, and rows by the thousand cost as much as everything else that
+   * is done with them. So a tab that has heard no other one only says how far it is: one that is there after all reads the
+   * store, and is heard from then on.
+   */
+  #tellOf(change: ReplicaChange): void {
+    this.#post(this.#hasPeers ? { kind: 'change', change } : { kind: 'version', version: change.meta.version });
   }
 
   #post(message: TabMessage): void {
