@@ -2,7 +2,7 @@
  * The client for pages, workers and extensions: a replica of the user's memories on this device, which works without a network
  * and keeps itself in step with the server when there is one.
  */
-import type { DeviceId, MemoryId } from '../core/ids.ts';
+import { type DeviceId, type MemoryId, parseId } from '../core/ids.ts';
 import type { Memory, MemoryFields } from '../core/memory.ts';
 import type { Write } from '../core/register.ts';
 import type { RejectedOp } from '../sync/replica-change.ts';
@@ -29,7 +29,7 @@ import { browserEnvironment, type ClientEnvironment } from './environment.ts';
 import { openIndexedDbStore } from './indexed-db-store.ts';
 import { listMemories, searchMemories } from './local-list.ts';
 import { createLocalReplica, type LocalReplica } from './local-replica.ts';
-import { changingWrites, creatingChange, UnknownMemory } from './memory-writes.ts';
+import { changingWrites, creatingChange, InvalidMemory, UnknownMemory } from './memory-writes.ts';
 import { createServerApi, type ServerApi } from './server-api.ts';
 import { canInflate } from './socket-transport.ts';
 import type { Status } from './status.ts';
@@ -155,7 +155,8 @@ class ReplicaClient implements Client {
   }
 
   async create(memory: NewMemory): Promise<ClientMemory> {
-    const id = memory.id ?? (this.#environment.newId() as MemoryId);
+    const id = parseId<MemoryId>(memory.id ?? this.#environment.newId());
+    if (id === null) throw new InvalidMemory('/id', 'must be a UUID');
     await this.#write([{ memoryId: id, change: creatingChange(memory, this.#environment.now()) }]);
     return this.#shown(id);
   }
