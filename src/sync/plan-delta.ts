@@ -8,7 +8,7 @@ import type { Memory } from '../core/memory.ts';
 import { valuesEqual, type Write } from '../core/register.ts';
 import { moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta } from '../protocol/frames.ts';
-import { renumbered } from './plan-outbox.ts';
+import { indexAfter, renumbered } from './plan-outbox.ts';
 import type { OutboxOp, RejectedOp, ReplicaChange, ReplicaMeta } from './replica-change.ts';
 import { erasedRow, withChange } from './replica-rows.ts';
 import { type KnownOp, nothingHappened, type ReplicaView, type StepResult } from './replica-step.ts';
@@ -180,10 +180,7 @@ class DeltaDraft {
 }
 
 function findOp(outbox: readonly OutboxOp[], counter: number): OutboxOp | null {
-  const first = outbox[0];
-  if (first === undefined || counter < first.counter) return null;
-  // The counters of an outbox follow on each other.
-  const op = outbox[counter - first.counter];
+  const op = outbox[indexAfter(outbox, counter - 1)];
   return op?.counter === counter ? op : null;
 }
 
