@@ -110,13 +110,14 @@ interface JsonAuditEvent extends Pick<KnownOp, 'seq' | 'counter' | 'memoryId' | 
   /** The replica that wrote the op; `device` is the one that somebody used. */
   readonly replica: { readonly id: DeviceId };
   readonly hlc: string;
-  readonly at: string;
+  /** The device's own stamp, where it was clamped (MRG-6). */
+  readonly rawHlc?: string;
 }
 
-function toKnownOp({ seq, counter, memoryId, outcome, code, replica, hlc, at }: JsonAuditEvent): KnownOp {
-  const stamp = parseHlc(hlc);
+function toKnownOp({ seq, counter, memoryId, outcome, code, replica, hlc, rawHlc = hlc }: JsonAuditEvent): KnownOp {
+  const stamp = parseHlc(rawHlc);
   if (!stamp.ok) throw new Error(`the event ${seq} has no stamp`);
-  const op = { seq, counter, memoryId, outcome, device: replica.id, hlc: stamp.value, at: Date.parse(at) };
+  const op = { seq, counter, memoryId, outcome, device: replica.id, hlc: stamp.value };
   return code === undefined ? op : { ...op, code };
 }
 

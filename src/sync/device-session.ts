@@ -18,7 +18,7 @@ import {
   type Welcome,
 } from '../protocol/frames.ts';
 import { protocolVersion } from '../protocol/version.ts';
-import { indexOfCounter } from './outbox-order.ts';
+import { indexAfter } from './plan-outbox.ts';
 import type { Replica } from './replica.ts';
 import type { OutboxOp, ReplicaMeta, Resync } from './replica-change.ts';
 import type { ReplicaStep, StepResult } from './replica-step.ts';
@@ -157,7 +157,7 @@ export class DeviceSession {
     // While old rows are being swept, ops may still be put before those that wait.
     if (this.#welcome === null || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
     const frames: ClientFrame[] = [];
-    let next = indexOfCounter(outbox, this.#pushed + 1);
+    let next = indexAfter(outbox, this.#pushed);
     while (next < outbox.length && this.#outstanding.length < maxOutstanding) {
       const ops = takeFrame(outbox, next, this.#welcome.limits.maxOps);
       const [first] = ops;
@@ -281,7 +281,7 @@ function resyncAfter({ code, shared }: Reset): Resync {
   return { reason: 'lineage', shared: shared ?? null };
 }
 
-/** The i-th op of a PUSH has the counter `firstCounter + i`, so a frame ends where the counters have a gap. */
+/** Ops whose counters follow on each other: an op behind one that waits may have been settled before it. */
 function takeFrame(outbox: readonly OutboxOp[], from: number, maxOps: number): readonly OutboxOp[] {
   const first = outbox[from]?.counter ?? 0;
   let bytes = 0;

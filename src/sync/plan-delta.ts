@@ -8,11 +8,10 @@ import type { Memory } from '../core/memory.ts';
 import { valuesEqual, type Write } from '../core/register.ts';
 import { moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta } from '../protocol/frames.ts';
-import { findOp } from './outbox-order.ts';
-import { renumbered } from './plan-outbox.ts';
+import { indexAfter, renumbered } from './plan-outbox.ts';
 import type { OutboxOp, RejectedOp, ReplicaChange, ReplicaMeta } from './replica-change.ts';
 import { erasedRow, withChange } from './replica-rows.ts';
-import { type KnownOp, nothingHappened, type ReplicaView, type StepResult } from './replica-step.ts';
+import { nothingHappened, type ReplicaView, type StepResult } from './replica-step.ts';
 
 export interface PlannedStep {
   /** Null: nothing changes. */
@@ -180,8 +179,13 @@ class DeltaDraft {
   }
 }
 
+function findOp(outbox: readonly OutboxOp[], counter: number): OutboxOp | null {
+  const op = outbox[indexAfter(outbox, counter - 1)];
+  return op?.counter === counter ? op : null;
+}
+
 /** SYN-13: whether the event is what became of the op. */
-export function isEventOf(op: OutboxOp, event: KnownOp & { readonly change: Change | null }): boolean {
+function isEventOf(op: OutboxOp, event: LogEvent): boolean {
   const isSameStamp = compareHlc(op.hlc, event.hlc) === 0 || isClamped(op.hlc, event);
   return (
     op.memoryId === event.memoryId && isSameStamp && (event.change === null || writesEqual(op.change.writes, event.change.writes))
@@ -189,7 +193,7 @@ export function isEventOf(op: OutboxOp, event: KnownOp & { readonly change: Chan
 }
 
 /** MRG-6: what the server makes of a stamp that is too far ahead. */
-function isClamped(hlc: Hlc, event: KnownOp): boolean {
+function isClamped(hlc: Hlc, event: LogEvent): boolean {
   return event.hlc.count === 0 && event.hlc.ms === event.at + maxAheadMs && hlc.ms > event.hlc.ms;
 }
 

@@ -1,5 +1,6 @@
 /** Ops that a device wrote under an earlier id, once it is known what became of them. */
-import { isEventOf, type PlannedStep } from './plan-delta.ts';
+import { compareHlc } from '../core/clock.ts';
+import type { PlannedStep } from './plan-delta.ts';
 import { renumbered } from './plan-outbox.ts';
 import type { OutboxOp, RejectedOp, ReplicaMeta } from './replica-change.ts';
 import { type KnownOp, nothingHappened } from './replica-step.ts';
@@ -14,7 +15,7 @@ export function released(meta: ReplicaMeta, outbox: readonly OutboxOp[], known: 
   const left: OutboxOp[] = [];
   for (const { origin, ...op } of outbox) {
     const event = known.find(({ device, counter }) => device === origin?.device && counter === origin.counter);
-    if (event === undefined || !isEventOf(op, { ...event, change: null })) {
+    if (event === undefined || event.memoryId !== op.memoryId || compareHlc(event.hlc, op.hlc) !== 0) {
       left.push(op);
       continue;
     }

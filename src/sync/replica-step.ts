@@ -24,8 +24,8 @@ export interface AdoptionMark {
   readonly done: boolean;
 }
 
-/** An op that the log holds: what is told of its event. */
-export type KnownOp = Pick<LogEvent, 'seq' | 'device' | 'counter' | 'memoryId' | 'hlc' | 'at' | 'outcome' | 'code'>;
+/** An op that the log holds, by its dot. `hlc` is its own stamp, not the clamped one: many of those are the same. */
+export type KnownOp = Pick<LogEvent, 'seq' | 'device' | 'counter' | 'memoryId' | 'hlc' | 'outcome' | 'code'>;
 
 export type ReplicaStep =
   | { readonly kind: 'write'; readonly drafts: readonly OpDraft[]; readonly mark?: AdoptionMark }

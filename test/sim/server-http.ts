@@ -1,5 +1,6 @@
 /** The HTTP twins (docs/PROTOCOL.md), played over the same logs: hello, push, updates, snapshot, and the list of conflicts. */
 import { type ErrorCode, errorTable } from '../../src/core/errors.ts';
+import { hlcToString } from '../../src/core/clock.ts';
 import type { DeviceId, Epoch, MemoryId } from '../../src/core/ids.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
 import { packDelta, packServerFrame } from '../../src/protocol/binary-codec.ts';
@@ -182,7 +183,11 @@ function listEvents({ log, url, respond }: Call): void {
   const limit = Math.min(Number(url.searchParams.get('limit')), 5);
   const from = Math.max(Number(url.searchParams.get('fromSeq')), Number(url.searchParams.get('cursor') ?? 0));
   const found = log.image.truth.filter(({ seq, device }) => seq >= from && device === url.searchParams.get('deviceId'));
-  const events = found.slice(0, limit).map((event) => ({ ...eventToJson(event), replica: { id: event.device } }));
+  const events = found.slice(0, limit).map((event) => ({
+    ...eventToJson(event),
+    replica: { id: event.device },
+    ...(event.rawHlc === null ? {} : { rawHlc: hlcToString(event.rawHlc) }),
+  }));
   const next = found[limit];
   respond({ status: 200, body: JSON.stringify({ events, nextCursor: next === undefined ? null : String(next.seq) }) });
 }

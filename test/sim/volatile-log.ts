@@ -3,6 +3,7 @@
  * is written to it is decided by the real plan (command/user-plan); a method is what one transaction would do.
  */
 
+import type { Hlc } from '../../src/core/clock.ts';
 import type { LogEvent } from '../../src/core/event.ts';
 import { genesisHash, payloadHash } from '../../src/core/hash-chain.ts';
 import {
@@ -41,6 +42,8 @@ export interface StoredEvent extends Omit<EventRow, 'salt'> {
 /** An event as it was when it was written, with what its writer had seen. Erasing does not reach it: it is the judge's copy. */
 export interface TrueEvent extends LogEvent {
   readonly base: number;
+  /** The device's own stamp, where it was clamped. */
+  readonly rawHlc: Hlc | null;
 }
 
 export interface StoredDevice extends Replica {
@@ -196,7 +199,8 @@ export class VolatileLog {
     const names = plan.after.deviceByOrdinal;
     const truth = plan.events.map((row): TrueEvent => {
       const event = eventFromPacked(unpack(row.wire), row.seq, names);
-      return { ...event, base: bytesToMeta(row.meta).base };
+      const { base, rawHlc } = bytesToMeta(row.meta);
+      return { ...event, base, rawHlc };
     });
     let events: readonly StoredEvent[] = [...image.events, ...written];
     for (const { kind, memoryId, seq } of truth) {
