@@ -15,7 +15,6 @@ import { type LifeCycleEvent, type LifeCycleState, nextState } from './life-cycl
 import type { LocalReplica } from './local-replica.ts';
 import { ResetGuard } from './reset-guard.ts';
 import type { Status, StuckReason } from './status.ts';
-import { StorageFull, StorageLost } from './store.ts';
 import { Timers } from './timers.ts';
 import { expiryOf, renewAfterMs } from './token-renewal.ts';
 import type { Transport, TransportEnd, TransportEvents } from './transport.ts';
@@ -339,8 +338,10 @@ export class Connection {
 
   #onFailure(error: unknown, reason: StuckReason): void {
     const detail = error instanceof Error ? error.message : String(error);
-    if (error instanceof StorageLost) return this.#park('storage_lost', detail);
-    this.#lose(error instanceof StorageFull ? 'storage_full' : reason, detail);
+    // By name: a store may come from a bundle of its own.
+    const name = error instanceof Error ? error.name : '';
+    if (name === 'StorageLost') return this.#park('storage_lost', detail);
+    this.#lose(name === 'StorageFull' ? 'storage_full' : reason, detail);
   }
 
   #lose(reason: StuckReason, detail: string): void {
