@@ -144,7 +144,7 @@ export class Connection {
       case 'offline':
         this.#disconnect();
         this.#stuck = { reason: 'offline', detail: 'the browser says that there is no network', until: null };
-        return;
+        return this.#timers.arm('state', () => this.dispatch('due'), this.#timing.parkMs);
       case 'following':
         this.#stuck = null;
         return this.#disconnect();
