@@ -86,6 +86,7 @@ class ReplicaClient implements Client {
   #replica: LocalReplica | null = null;
   #connection: Connection | null = null;
   #leaderStatus: Status | null = null;
+  #hasLead = false;
   #hasStarted = false;
   #isClosed = false;
 
@@ -113,7 +114,7 @@ class ReplicaClient implements Client {
     this.#replica = await createLocalReplica({
       store: this.#store,
       // MRG-6: stamps by the server's clock, as far as it is known; another device's later write should win, not a fast clock.
-      now: () => now() + (this.#connection?.status.clockOffsetMs ?? 0),
+      now: () => now() + ((this.#connection && this.status.clockOffsetMs) ?? 0),
       create: () => newReplicaMeta(this.#options.device ?? (newId() as DeviceId)),
       tell: (change) => this.#post({ kind: 'change', change }),
       onTouched: (memories) => this.#changed({ memories }),
@@ -127,7 +128,10 @@ class ReplicaClient implements Client {
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
       this.#tabs.lead(
         () => void this.#lead(),
-        () => this.#linked.dispatch('follow'),
+        () => {
+          this.#hasLead = false;
+          this.#linked.dispatch('follow');
+        },
       ),
     );
     this.#post({ kind: 'who leads' });
@@ -281,13 +285,16 @@ class ReplicaClient implements Client {
 
   /** What was committed while another tab led may have been missed. */
   async #lead(): Promise<void> {
+    this.#hasLead = true;
+    this.#leaderStatus = null;
     try {
       await this.#local.reload();
       await this.#book.read();
     } catch {
       // A store that cannot be read fails the first step as well, and is told of there.
     }
-    this.#linked.dispatch('lead');
+    // The lead may be lost while everything is being read.
+    if (this.#hasLead) this.#linked.dispatch('lead');
   }
 
   #hear(message: TabMessage): void {

@@ -1,3 +1,4 @@
+import { indexedDB } from 'fake-indexeddb';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openIndexedDbStore } from '../../src/client/indexed-db-store.ts';
 import { type ClientStore, StorageFull, StorageLost } from '../../src/client/store.ts';
