@@ -61,7 +61,12 @@ export interface ClientOptions {
 /** Opens the replica on this device and begins to sync. Resolves when what is kept here can be read, with or without network. */
 export async function createClient(options: ClientOptions): Promise<Client> {
   const client = new ReplicaClient(options, options.store ?? (await openIndexedDbStore({ name: options.name ?? 'aibrain' })));
-  await client.start();
+  try {
+    await client.start();
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
   return client;
 }
 
@@ -259,8 +264,11 @@ class ReplicaClient implements Client {
 
   async destroy(): Promise<void> {
     this.#connection?.dispatch('close');
-    await this.#store.destroy();
-    await this.close();
+    try {
+      await this.#store.destroy();
+    } finally {
+      await this.close();
+    }
   }
 
   get #local(): LocalReplica {

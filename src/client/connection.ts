@@ -240,6 +240,8 @@ export class Connection {
       if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `the server said ${frame.code} again and again`);
     }
     await this.#carryOut(session, session.receive(frame));
+    // It may have ended the connection.
+    if (this.#session !== session) return;
     if (frame.type === 'WELCOME' && session.isWelcomed) this.#onWelcomed(session);
     this.#lookAround();
   }
