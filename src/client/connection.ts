@@ -148,7 +148,7 @@ export class Connection {
       case 'offline':
         this.#disconnect();
         this.#stuck = { reason: 'offline', detail: 'the browser says that there is no network', until: null };
-        return;
+        return this.#timers.arm('state', () => this.dispatch('due'), this.#timing.parkMs);
       case 'following':
         this.#stuck = null;
         return this.#disconnect();
@@ -244,6 +244,8 @@ export class Connection {
       if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `the server said ${frame.code} again and again`);
     }
     await this.#carryOut(session, session.receive(frame));
+    // It may have ended the connection.
+    if (this.#session !== session) return;
     if (frame.type === 'WELCOME' && session.isWelcomed) this.#onWelcomed(session);
     this.#lookAround();
   }

@@ -36,18 +36,29 @@ const searchMs = 5_000;
 const requestMs = 15_000;
 
 export function createServerApi(deps: Deps, { url, getToken }: ServerApiOptions): ServerApi {
+  const ask = async (method: string, path: string, signal: AbortSignal, body?: unknown): Promise<unknown> => {
+    const headers = {
+      authorization: `Bearer ${await getToken('start')}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
+    const init = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    const response = await deps.fetch(`${url.replace(/\/+$/, '')}/api/v1${path}`, init);
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
+    return await response.json();
+  };
+  /** SYN-10: for the token, which is the app's to give, as for the answer. */
   const call = async (method: string, path: string, patienceMs: number, body?: unknown): Promise<unknown> => {
     const abort = new AbortController();
-    const timer = deps.setTimer(() => abort.abort(new Error('the server did not answer in time')), patienceMs);
+    let timer: unknown;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = deps.setTimer(() => {
+        const error = new Error('the server did not answer in time');
+        abort.abort(error);
+        reject(error);
+      }, patienceMs);
+    });
     try {
-      const headers = {
-        authorization: `Bearer ${await getToken('start')}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      };
-      const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      const response = await deps.fetch(`${url.replace(/\/+$/, '')}/api/v1${path}`, init);
-      if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
-      return await response.json();
+      return await Promise.race([ask(method, path, abort.signal, body), tooLate]);
     } finally {
       deps.clearTimer(timer);
     }
