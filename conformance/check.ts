@@ -3,7 +3,7 @@ import type { DeviceId } from '../src/core/ids.ts';
 import type { Device, DeviceOptions } from './device.ts';
 import type { FrameForm } from './frame-io.ts';
 import type { HttpClient } from './http-client.ts';
-import type { Peer } from './peer.ts';
+import type { Peer, PeerOptions } from './peer.ts';
 import type { KitUser } from './users.ts';
 
 export interface Check {
@@ -32,7 +32,7 @@ export interface CheckContext {
   /** The same session with a new token. */
   refresh(user: KitUser): Promise<KitUser>;
   /** A socket on which nothing was said. */
-  open(options?: { readonly query?: string; readonly form?: FrameForm }): Promise<Peer>;
+  open(options?: Partial<Omit<PeerOptions, 'url' | 'timeoutMs'>>): Promise<Peer>;
   /** A device that has not connected. */
   device(user: KitUser, options?: NewDevice): Device;
   /** A new device, connected, that knows the log from its head on. */

@@ -59,6 +59,8 @@ export class Device {
   acked = 0;
   head = 0;
   readonly #options: DeviceOptions;
+  /** A snapshot has begun, and the DELTA behind it has not come. */
+  #isBootstrapping = false;
   #peer: Peer | null = null;
   #lastMs = 0;
 
@@ -165,12 +167,12 @@ export class Device {
 
   /** Until the device holds everything up to the newest seq that it was told of. */
   async catchUp(): Promise<this> {
-    await this.until(() => this.cursor >= this.head && this.#isWhole(), 'the rest of the log');
+    await this.until(() => this.cursor >= this.head && !this.#isBootstrapping, 'the rest of the log');
     return this;
   }
 
   async reach(seq: number): Promise<this> {
-    await this.until(() => this.cursor >= seq && this.#isWhole(), `the log up to ${seq}`);
+    await this.until(() => this.cursor >= seq && !this.#isBootstrapping, `the log up to ${seq}`);
     return this;
   }
 
@@ -198,20 +200,22 @@ export class Device {
       const own = event.device === this.id ? this.sent.get(event.counter)?.change : undefined;
       if (event.seq > this.cursor) this.replica.apply(event, own);
     }
-    this.cursor = Math.max(this.cursor, delta.to);
+    this.#isBootstrapping = false;
     this.head = Math.max(this.head, delta.head);
     this.acked = Math.max(this.acked, delta.acked ?? 0);
-    if (this.#options.confirms !== false && delta.events.length > 0) this.peer.send({ type: 'GOT', to: this.cursor });
+    if (delta.events.length > 0) this.#moveTo(delta.to);
   }
 
   #takeSnapshot(snapshot: Snapshot): void {
     this.snapshots.push(snapshot);
+    this.#isBootstrapping = true;
     for (const memory of snapshot.memories) this.replica.put(memory);
+    if (snapshot.next === null) this.#moveTo(snapshot.at);
   }
 
-  /** The last page of a snapshot that began has come. */
-  #isWhole(): boolean {
-    return (this.snapshots.at(-1)?.next ?? null) === null;
+  #moveTo(cursor: number): void {
+    this.cursor = Math.max(this.cursor, cursor);
+    if (this.#options.confirms !== false) this.peer.send({ type: 'GOT', to: this.cursor });
   }
 }
 

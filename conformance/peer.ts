@@ -12,6 +12,8 @@ export interface PeerOptions {
   /** Of the upgrade request, as `?token=…`. */
   readonly query?: string;
   readonly timeoutMs: number;
+  /** False: it leaves PING without an answer. */
+  readonly answersPing?: boolean;
 }
 
 export type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>;
@@ -155,7 +157,7 @@ export class Peer {
       const received = decodeFrame(data, form);
       this.received.push(received);
       if (received.frame.type !== 'PING') return [received];
-      this.send({ type: 'PONG' });
+      if (this.#options.answersPing !== false) this.send({ type: 'PONG' });
       return [];
     } catch (error) {
       if (error instanceof CheckFailure) return [error];

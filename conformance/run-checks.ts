@@ -98,8 +98,8 @@ function createContext(form: FrameForm, { options, http, users }: Bench): { cont
     borrowed.push(user);
     return user;
   };
-  const open: CheckContext['open'] = async ({ query, form: own = form } = {}) => {
-    const peer = new Peer({ url: options.url, form: own, timeoutMs: options.timeoutMs, ...(query !== undefined && { query }) });
+  const open: CheckContext['open'] = async (more = {}) => {
+    const peer = new Peer({ url: options.url, form, timeoutMs: options.timeoutMs, ...more });
     peers.push(peer);
     return await peer.open();
   };

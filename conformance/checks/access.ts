@@ -100,7 +100,9 @@ export const accessChecks: readonly Check[] = [
   }),
 
   check('[SYN-9] a token that expires closes the open socket with 4401, and is refused', async (kit) => {
-    const device = kit.device(await kit.user());
+    const user = await kit.user();
+    const device = kit.device(user);
+    device.cursor = await kit.head(user);
     const { tokenExpiresAt, now } = await device.connect();
     await letExpire(kit, tokenExpiresAt - now);
     await expectRefused(device.peer, 'unauthorized', 4401, 'of an expired token');

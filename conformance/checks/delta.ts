@@ -55,17 +55,18 @@ export const deltaChecks: readonly Check[] = [
     const user = await kit.user();
     const reader = await kit.join(user);
     const from = reader.cursor;
-    const writing = writeTogether(kit, user, { writers: 2, pushes: 15, ops: 2 });
     const seen: number[] = [];
-    while (reader.cursor < from + 60) {
-      const before = reader.cursor;
-      reader.deltas.length = 0;
-      await reader.until(() => reader.cursor > before, 'more of the log');
-      seen.push(...reader.deltas.flatMap(({ events }) => events.map(({ seq }) => seq)));
-      reader.cut();
-      await reader.connect();
-    }
-    await writing;
+    const readInPieces = async (): Promise<void> => {
+      while (reader.cursor < from + 60) {
+        const before = reader.cursor;
+        reader.deltas.length = 0;
+        await reader.until(() => reader.cursor > before, 'more of the log');
+        seen.push(...reader.deltas.flatMap(({ events }) => events.map(({ seq }) => seq)));
+        reader.cut();
+        await reader.connect();
+      }
+    };
+    await Promise.all([readInPieces(), writeTogether(kit, user, { writers: 2, pushes: 15, ops: 2 })]);
     expectEqual(
       'events in their order',
       seen,
@@ -166,10 +167,33 @@ export const deltaChecks: readonly Check[] = [
     await reader.connect();
     await reader.catchUp();
     expectContiguous(reader.deltas, from);
+    expectThat(reader.deltas.length > 1, 'more than one DELTA for 675 KB of events', reader.deltas.length);
     for (const { to, head, hash } of reader.deltas) {
       expectEqual(`a hash in the DELTA to ${to} of ${head}`, hash !== undefined, to === head);
     }
   }),
+
+  check(
+    '[SEC-3] a DELTA holds at most 262,144 bytes of events, or one',
+    async (kit) => {
+      const user = await kit.user();
+      const writer = await kit.join(user);
+      const from = writer.cursor;
+      const large = Array.from({ length: 60 }, (_, n) => ({
+        memoryId: newMemoryId(),
+        writes: creation(`${n} ${'x'.repeat(9_900)}`),
+      }));
+      await writer.write(...large);
+      const reader = kit.device(user);
+      reader.cursor = from;
+      await reader.connect();
+      await reader.catchUp();
+      // The header and its table of devices take some bytes more.
+      const sizes = reader.peer.received.filter(({ frame }) => frame.type === 'DELTA').map(({ bytes }) => bytes);
+      expectThat(Math.max(...sizes) <= 262_144 + 256, 'frames of at most 262,144 bytes of events', sizes);
+    },
+    { form: 'binary' },
+  ),
 
   check('[SYN-4] applying the events, each without what it lost, gives what the server holds', async (kit) => {
     const user = await kit.user();

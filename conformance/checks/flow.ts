@@ -18,28 +18,36 @@ export const flowChecks: readonly Check[] = [
     expectContiguous(device.deltas, from);
   }),
 
-  check('[SYN-8] the base of a PUSH confirms as GOT does', async (kit) => {
-    const { device, writer, limit, from } = await createSilent(kit);
-    await writeOneByOne(writer, limit + 5);
-    for (const frame of await device.peer.settle()) device.take(frame);
-    device.push({ memoryId: newMemoryId(), writes: creation('confirms by its base') });
-    await device.until(() => device.acked >= 1, 'the ack');
-    await device.reach(from + limit + 6);
-    expectContiguous(device.deltas, from);
-  }),
+  check(
+    '[SYN-8] the base of a PUSH confirms as GOT does',
+    async (kit) => {
+      const { device, writer, limit, from } = await createSilent(kit);
+      await writeOneByOne(writer, limit + 5);
+      for (const frame of await device.peer.settle()) device.take(frame);
+      device.push({ memoryId: newMemoryId(), writes: creation('confirms by its base') });
+      await device.until(() => device.acked >= 1, 'the ack');
+      await device.reach(from + limit + 6);
+      expectContiguous(device.deltas, from);
+    },
+    { form: 'binary' },
+  ),
 
-  check('[SYN-8] a GOT for a part of the frames makes room for so many', async (kit) => {
-    const { device, writer, limit, from } = await createSilent(kit);
-    await writeOneByOne(writer, limit);
-    for (const frame of await device.peer.settle()) device.take(frame);
-    await writeOneByOne(writer, 4);
-    device.peer.send({ type: 'GOT', to: from + 1 });
-    await device.until(() => device.cursor > from + limit, 'a DELTA for the room that was made');
-    await writer.write({ memoryId: newMemoryId(), writes: creation('one more') });
-    device.peer.send({ type: 'GOT', to: device.cursor });
-    await device.reach(writer.cursor);
-    expectContiguous(device.deltas, from);
-  }),
+  check(
+    '[SYN-8] a GOT for a part of the frames makes room for so many',
+    async (kit) => {
+      const { device, writer, limit, from } = await createSilent(kit);
+      await writeOneByOne(writer, limit);
+      for (const frame of await device.peer.settle()) device.take(frame);
+      await writeOneByOne(writer, 4);
+      device.peer.send({ type: 'GOT', to: from + 1 });
+      await device.until(() => device.cursor > from + limit, 'a DELTA for the room that was made');
+      await writer.write({ memoryId: newMemoryId(), writes: creation('one more') });
+      device.peer.send({ type: 'GOT', to: device.cursor });
+      await device.reach(writer.cursor);
+      expectContiguous(device.deltas, from);
+    },
+    { form: 'binary' },
+  ),
 
   check('[SYN-8] a device that reads nothing holds up no other, and gets everything when it reads again', async (kit) => {
     const user = await kit.user();
@@ -63,6 +71,17 @@ export const flowChecks: readonly Check[] = [
       const device = await kit.join(await kit.user());
       await device.peer.pinged(25_000 + kit.timeoutMs);
       expectEqual('frames that follow', await device.peer.settle(), []);
+    },
+    { isSlow: true },
+  ),
+
+  check(
+    '[SYN-10] a device that answers nothing for 60 s is given up, with 4410',
+    async (kit) => {
+      const device = kit.device(await kit.user());
+      const peer = await kit.open({ answersPing: false });
+      peer.send(device.hello());
+      expectEqual('close code', await peer.closed('of a silent device', 60_000 + kit.timeoutMs), 4410);
     },
     { isSlow: true },
   ),

@@ -150,11 +150,62 @@ export const handshakeChecks: readonly Check[] = [
     expectEqual('head', (await device.welcome()).head, head);
   }),
 
+  check('[SYN-5] of several reasons for a RESET the epoch comes first, then the cursor, then the counter', async (kit) => {
+    const user = await kit.user();
+    const first = await kit.join(user);
+    await first.write({ memoryId: newMemoryId(), writes: creation('one') });
+    const clone = kit.device(user, { id: first.id });
+    const peer = await clone.open();
+    const ahead = { cursor: first.cursor + 9, lastCounter: 0 };
+    const codes: string[] = [];
+    for (const wrong of [
+      { ...ahead, epoch: randomUUID() as Epoch },
+      { ...ahead, epoch: first.epoch },
+      { ...ahead, epoch: first.epoch, cursor: first.cursor },
+    ]) {
+      peer.send(clone.hello(wrong));
+      codes.push((await peer.expect('RESET')).code);
+    }
+    expectEqual('codes', codes, ['epoch_mismatch', 'cursor_ahead', 'device_forked']);
+  }),
+
+  check('[SYN-2] the nil UUID is the server’s own and speaks for no device', async (kit) => {
+    const device = kit.device(await kit.user(), { id: '00000000-0000-0000-0000-000000000000' as DeviceId });
+    const peer = await device.open();
+    peer.send(device.hello());
+    await peer.expect('ERROR', 'a refusal of the nil UUID');
+    await peer.closed('of the nil UUID');
+  }),
+
+  check('[SYN-2] flag 2 of HELLO with a cursor is an error: a snapshot begins at 0', async (kit) => {
+    const user = await kit.user();
+    const writer = await kit.join(user);
+    await writer.write({ memoryId: newMemoryId(), writes: creation('so that there is a cursor') });
+    const device = kit.device(user);
+    const peer = await device.open();
+    peer.send(device.hello({ flags: 2, cursor: writer.cursor }));
+    await peer.expectError('invalid_frame', 'flag 2 with a cursor');
+    peer.send(device.hello({ flags: 0, cursor: writer.cursor }));
+    await device.welcome();
+  }),
+
   check(
     '[SYN-2] a socket that says no HELLO is closed after 10 s',
     async (kit) => {
       const peer = await kit.open();
       expectEqual('close code', await peer.closed('that said no HELLO', 10_000 + kit.timeoutMs), 4408);
+    },
+    { form: 'none', isSlow: true },
+  ),
+
+  check(
+    '[SYN-2] a socket that says no HELLO after a RESET is closed after 10 s',
+    async (kit) => {
+      const device = kit.device(await kit.user());
+      const peer = await device.open();
+      peer.send(device.hello({ epoch: randomUUID() as Epoch }));
+      await peer.expect('RESET');
+      expectEqual('close code', await peer.closed('that said no HELLO after a RESET', 10_000 + kit.timeoutMs), 4408);
     },
     { form: 'none', isSlow: true },
   ),

@@ -250,6 +250,43 @@ export const httpChecks: readonly Check[] = [
   ),
 
   check(
+    '[SYN-2] hello over HTTP refuses another version with 400, a revoked device with 403',
+    async (kit) => {
+      const user = await kit.user();
+      const device = await kit.join(user);
+      const { type: _, token: __, ...hello } = device.hello();
+      const answerTo = (body: object) => kit.http.send('POST', '/memories/sync/hello', { token: user.token, body });
+      expectProblem(await answerTo({ ...hello, protocol: 99 }), 400, 'unsupported_protocol');
+      expectProblem(await answerTo({ ...hello, cursor: -1 }), 400, 'invalid_request');
+      await kit.http.expect(204, 'DELETE', `/auth/devices/${device.id}`, { token: user.token });
+      expectProblem(await answerTo(hello), 403, 'device_revoked');
+    },
+    onceOnly,
+  ),
+
+  check(
+    '[SYN-5] a snapshot over HTTP names the cursor for the updates behind it; one at a later head is cursor_ahead',
+    async (kit) => {
+      const user = await kit.user();
+      const writer = await kit.join(user);
+      await writer.write({ memoryId: newMemoryId(), writes: creation('in the snapshot') });
+      const { token } = user;
+      const page = await kit.http.send('GET', '/memories/sync/snapshot?limit=1', { token });
+      const cursor = expectSome('the header sync-cursor', page.headers.get('sync-cursor'));
+      await writer.write({ memoryId: newMemoryId(), writes: creation('behind it') });
+      const behind = await pull(kit, user, `form=events&cursor=${encodeURIComponent(cursor)}`);
+      expectEqual(
+        'seqs behind the snapshot',
+        behind.events?.map(({ seq }) => seq),
+        [writer.cursor],
+      );
+      const ahead = await kit.http.send('GET', `/memories/sync/snapshot?at=${writer.cursor + 5}`, { token });
+      expectProblem(ahead, 409, 'cursor_ahead');
+    },
+    onceOnly,
+  ),
+
+  check(
     '[SYN-5] the snapshot over HTTP holds what the one on the socket holds, page by page, in JSON and binary',
     async (kit) => {
       const user = await kit.user();

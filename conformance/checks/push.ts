@@ -154,7 +154,7 @@ export const pushChecks: readonly Check[] = [
     );
   }),
 
-  check('[LOG-2] other content under a known counter changes nothing', async (kit) => {
+  check('[LOG-2] [SYN-13] other content under a known counter changes nothing, and what was recorded is told', async (kit) => {
     const user = await kit.user();
     const device = await kit.join(user);
     const from = device.cursor;
@@ -165,7 +165,8 @@ export const pushChecks: readonly Check[] = [
     device.sendOps([{ ...sent, memoryId: newMemoryId(), change: { writes: creation('something else') } }], from);
     await device.until(() => device.deltas.some(({ acked }) => (acked ?? 0) >= 1), 'the ack');
     expectEqual('head of the log', await kit.head(user), from + 1);
-    expectEqual('memory of the recorded event', device.ownEvent(1)?.memoryId, sent.memoryId);
+    const { memoryId, hlc } = expectSome('the recorded event', device.ownEvent(1));
+    expectEqual('memory and stamp of the recorded event', [memoryId, hlc], [sent.memoryId, sent.hlc]);
     expectEqual('content', (await kit.reader(user)).replica.get(sent.memoryId)?.content, 'what was said first');
   }),
 

@@ -65,7 +65,7 @@ export const snapshotChecks: readonly Check[] = [
     }
     const reader = await readSnapshot(kit, user);
     const bytes = reader.snapshots.map(({ memories }) => memories.reduce((sum, { content }) => sum + content.length, 0));
-    expectThat(Math.max(...bytes) < 512 * 1_024, 'pages of about 256 KB of content', bytes);
+    expectThat(Math.max(...bytes) <= 262_144, 'at most 262,144 bytes of content in a page', bytes);
     expectPages(reader.snapshots);
   }),
 
@@ -74,9 +74,7 @@ export const snapshotChecks: readonly Check[] = [
     await fill(kit, user, 30);
     const byEvents = await kit.reader(user);
     const bySnapshot = kit.device(user, { flags: snapshotFlag });
-    const writing = writeTogether(kit, user, { writers: 2, pushes: 10, ops: 2 });
-    await bySnapshot.connect();
-    await writing;
+    await Promise.all([bySnapshot.connect(), writeTogether(kit, user, { writers: 2, pushes: 10, ops: 2 })]);
     const head = await kit.head(user);
     await Promise.all([byEvents.reach(head), bySnapshot.reach(head)]);
     expectSameMemories('memories by snapshot and tail', bySnapshot.replica.all(), byEvents.replica.all());
@@ -155,6 +153,23 @@ export const snapshotChecks: readonly Check[] = [
     const told = { content, type, scope, confidence, tags, seq, source: memory.source, ...times };
     expectEqual('memory', told, Object.fromEntries(Object.keys(told).map((key) => [key, shown[key]])));
     expectEqual('createdAt', created, createdAt);
+  }),
+
+  check('[SYN-5] createdAt is that of the first op, and never after the server took it', async (kit) => {
+    const user = await kit.user();
+    const writer = await kit.join(user);
+    const [past, future] = [newMemoryId(), newMemoryId()];
+    const [, event] = await writer.write(
+      { memoryId: past, writes: creation('old'), createdAt: 1_000 },
+      { memoryId: future, writes: creation('not yet'), createdAt: Date.UTC(2100, 0, 1) },
+    );
+    await writer.write({ memoryId: past, writes: [set('content', 'changed')], createdAt: 2_000 });
+    const { replica } = await readSnapshot(kit, user);
+    expectEqual(
+      'createdAt',
+      [past, future].map((id) => replica.get(id)?.createdAt),
+      [1_000, event?.at],
+    );
   }),
 
   check('[SYN-5] a snapshot that was cut goes on where it stopped, with the same at', async (kit) => {

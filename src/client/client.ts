@@ -2,11 +2,11 @@
  * The client for pages, workers and extensions: a replica of the user's memories on this device, which works without a network
  * and keeps itself in step with the server when there is one.
  */
-import type { DeviceId, MemoryId } from '../core/ids.ts';
+import { type DeviceId, type MemoryId, parseId } from '../core/ids.ts';
 import type { Memory, MemoryFields } from '../core/memory.ts';
 import type { Write } from '../core/register.ts';
 import type { RejectedOp } from '../sync/replica-change.ts';
-import { newReplicaMeta, type ReplicaChange } from '../sync/replica-change.ts';
+import { newReplicaMeta, type OutboxOp, type ReplicaChange } from '../sync/replica-change.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { adoptRecords } from './adopt.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -29,7 +29,7 @@ import { browserEnvironment, type ClientEnvironment } from './environment.ts';
 import { openIndexedDbStore } from './indexed-db-store.ts';
 import { listMemories, searchMemories } from './local-list.ts';
 import { createLocalReplica, type LocalReplica } from './local-replica.ts';
-import { changingWrites, creatingChange, UnknownMemory } from './memory-writes.ts';
+import { changingWrites, creatingChange, InvalidMemory, UnknownMemory } from './memory-writes.ts';
 import { createServerApi, type ServerApi } from './server-api.ts';
 import { canInflate } from './socket-transport.ts';
 import type { Status } from './status.ts';
@@ -68,6 +68,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
 /** What tabs say to each other. */
 type TabMessage =
   | { readonly kind: 'change'; readonly change: ReplicaChange }
+  /** In place of a change, by a tab that has never heard another one. */
+  | { readonly kind: 'version'; readonly version: number }
   | { readonly kind: 'conflicts' }
   | { readonly kind: 'status'; readonly status: Status }
   /** A tab that is new, or asks its leader to try at once. */
@@ -87,6 +89,8 @@ class ReplicaClient implements Client {
   #connection: Connection | null = null;
   #leaderStatus: Status | null = null;
   #hasStarted = false;
+  /** Another tab was heard: there is, or was, one. */
+  #hasPeers = false;
   #isClosed = false;
 
   constructor(options: ClientOptions, store: ClientStore) {
@@ -108,20 +112,24 @@ class ReplicaClient implements Client {
     const { now, isOnline, onNetworkChange, newId } = this.#environment;
     // What another tab commits while this one is still reading would be missed, and nothing tells of it again.
     const early: TabMessage[] = [];
-    const hear = (message: TabMessage): void => void (this.#hasStarted ? this.#hear(message) : early.push(message));
+    const hear = (message: TabMessage): void => {
+      this.#hasPeers = true;
+      if (this.#hasStarted) this.#hear(message);
+      else early.push(message);
+    };
     this.#stops.push(this.#tabs.listen((message) => hear(message as TabMessage)));
     this.#replica = await createLocalReplica({
       store: this.#store,
       // MRG-6: stamps by the server's clock, as far as it is known; another device's later write should win, not a fast clock.
       now: () => now() + (this.#connection?.status.clockOffsetMs ?? 0),
       create: () => newReplicaMeta(this.#options.device ?? (newId() as DeviceId)),
-      tell: (change) => this.#post({ kind: 'change', change }),
+      tell: (change) => this.#tellOf(change),
       onTouched: (memories) => this.#changed({ memories }),
     });
     this.#connection = this.#createConnection(this.#replica);
     await this.#book.read();
     for (let message = early.shift(); message !== undefined; message = early.shift())
-      if (message.kind === 'change') await this.#take(message.change);
+      if (message.kind === 'change' || message.kind === 'version') await this.#take(message);
     this.#hasStarted = true;
     this.#stops.push(
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
@@ -147,7 +155,8 @@ class ReplicaClient implements Client {
   }
 
   async create(memory: NewMemory): Promise<ClientMemory> {
-    const id = memory.id ?? (this.#environment.newId() as MemoryId);
+    const id = parseId<MemoryId>(memory.id ?? this.#environment.newId());
+    if (id === null) throw new InvalidMemory('/id', 'must be a UUID');
     await this.#write([{ memoryId: id, change: creatingChange(memory, this.#environment.now()) }]);
     return this.#shown(id);
   }
@@ -272,6 +281,7 @@ class ReplicaClient implements Client {
       environment: this.#environment,
       replica,
       getToken,
+      findOps: (ops: readonly OutboxOp[]) => this.#api.findOps(ops),
       onStatus: () => this.#onStatus(),
       onStep: (step: ReplicaStep, result: StepResult) => this.#book.noteStep(step, result),
     };
@@ -292,7 +302,10 @@ class ReplicaClient implements Client {
   #hear(message: TabMessage): void {
     switch (message.kind) {
       case 'change':
-        return void this.#take(message.change);
+        return void this.#take(message);
+      case 'version':
+        this.#post({ kind: 'who leads' });
+        return void this.#take(message);
       case 'conflicts':
         return void this.#book.read();
       case 'status':
@@ -306,14 +319,15 @@ class ReplicaClient implements Client {
   }
 
   /** What another tab wrote goes out from here, where this one leads. */
-  async #take(change: ReplicaChange): Promise<void> {
+  async #take(message: Extract<TabMessage, { kind: 'change' | 'version' }>): Promise<void> {
     try {
-      await this.#local.receive(change);
+      if (message.kind === 'change') await this.#local.receive(message.change);
+      else await this.#local.catchUp(message.version);
     } catch {
       // A store that cannot be read fails the next step as well, and is told of there.
       return;
     }
-    if (change.added !== undefined) this.#flush();
+    if (message.kind === 'version' || message.change.added !== undefined) this.#flush();
   }
 
   async #write(
@@ -363,6 +377,15 @@ class ReplicaClient implements Client {
   #onConflicts(byFetch: boolean): void {
     if (byFetch) this.#post({ kind: 'conflicts' });
     this.#changed({ conflicts: true });
+  }
+
+  /**
+   * A channel copies what it is given, also where nobody listens, and rows by the thousand cost as much as everything else that
+   * is done with them. So a tab that has heard no other one only says how far it is: one that is there after all reads the
+   * store, and is heard from then on.
+   */
+  #tellOf(change: ReplicaChange): void {
+    this.#post(this.#hasPeers ? { kind: 'change', change } : { kind: 'version', version: change.meta.version });
   }
 
   #post(message: TabMessage): void {

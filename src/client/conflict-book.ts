@@ -59,7 +59,9 @@ export class ConflictBook {
   }
 
   noteStep(step: ReplicaStep, { events }: StepResult): void {
-    if (step.kind === 'join' || step.kind === 'snapshot' || events.some((event) => this.#concerns(event))) this.#isStale = true;
+    // What is being fetched may be older than the event, and hold a conflict of its memory that is not known here yet.
+    const mayConcern = this.#isFetching ? events.length > 0 : events.some((event) => this.#concerns(event));
+    if (step.kind === 'join' || step.kind === 'snapshot' || mayConcern) this.#isStale = true;
   }
 
   /** SYN-10: what could not be fetched is fetched again, by a timer of its own. */

@@ -6,7 +6,8 @@
 import type { DeviceId } from '../core/ids.ts';
 import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 import { DeviceSession, type Reaction } from '../sync/device-session.ts';
-import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import type { OutboxOp } from '../sync/replica-change.ts';
+import type { KnownOp, ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { backoffMs } from './backoff.ts';
 import { type ConnectionTiming, defaultTiming } from './connection-timing.ts';
 import type { ClientEnvironment } from './environment.ts';
@@ -28,6 +29,8 @@ export interface ConnectionDeps {
   readonly replica: LocalReplica;
   /** Null: there is nobody logged in. */
   readonly getToken: (reason: TokenReason) => Promise<string | null>;
+  /** Which of these ops of earlier ids the log holds. @throws Error when the server cannot be asked. */
+  readonly findOps: (ops: readonly OutboxOp[]) => Promise<readonly KnownOp[]>;
   /** After every change of what `status` tells. */
   readonly onStatus: () => void;
   /** A step of the log was taken in. */
@@ -64,9 +67,13 @@ export class Connection {
   /** Frames are handled one after the other; those of an earlier connection are dropped. */
   #work: Promise<void> = Promise.resolve();
   #generation = 0;
+  /** The connection on which the server is being asked. */
+  #lookingUp: number | null = null;
   #failures = 0;
   #tokenReason: TokenReason = 'start';
   #stuck: Stuck | null = null;
+  /** The watchdog fired, and nothing has moved since. */
+  #isStalled = false;
   #isRevoked = false;
   #lastSyncAt: number | null = null;
   #clockOffsetMs: number | null = null;
@@ -126,10 +133,12 @@ export class Connection {
         if (!this.#deps.environment.isOnline() && from !== 'offline') return this.dispatch('offline');
         return void this.#connect();
       case 'syncing':
-        this.#stuck = null;
+        // A connection is no progress yet: who reads the status between two attempts should not think that all is well.
+        this.#stuck = this.#isStalled ? this.#noProgress() : null;
         return this.#watchProgress();
       case 'live':
         this.#failures = 0;
+        this.#isStalled = false;
         this.#stuck = null;
         return;
       case 'waiting':
@@ -247,13 +256,33 @@ export class Connection {
       const result = await replica.perform(step);
       onStep(step, result);
       if (generation !== this.#generation) return;
-      if (hasMoved(step, result)) this.#watchProgress();
+      if (hasMoved(step, result)) this.#onMoved();
       await this.#carryOut(session, session.done(step, result, environment.now()));
     }
     if (generation !== this.#generation) return;
     this.#send(reaction.send);
+    if (reaction.lookUp === true) void this.#lookUp(session);
     if (reaction.reconnect !== undefined) return this.#startOver(reaction.reconnect);
     if (reaction.error !== undefined) this.#onErrorFrame(reaction.error.code, reaction.error.detail);
+  }
+
+  /** Frames go on meanwhile; only the ops wait. */
+  async #lookUp(session: DeviceSession): Promise<void> {
+    const generation = this.#generation;
+    if (this.#lookingUp === generation) return;
+    this.#lookingUp = generation;
+    const { replica, findOps } = this.#deps;
+    try {
+      const known = await findOps(replica.mirror.outbox.filter(({ origin }) => origin !== undefined));
+      this.#enqueue(generation, async () => {
+        await this.#carryOut(session, { steps: [{ kind: 'release', known }], send: [] });
+        this.#lookAround();
+      });
+    } catch (error) {
+      if (generation === this.#generation) this.#onFailure(error, 'server_error');
+    } finally {
+      if (this.#lookingUp === generation) this.#lookingUp = null;
+    }
   }
 
   #onWelcomed(session: DeviceSession): void {
@@ -325,10 +354,24 @@ export class Connection {
     if (untilMs === null) this.#timers.clear('state');
   }
 
+  #onMoved(): void {
+    this.#isStalled = false;
+    this.#stuck = null;
+    this.#watchProgress();
+  }
+
+  #onStalled(): void {
+    this.#isStalled = true;
+    this.dispatch('lost', this.#noProgress());
+  }
+
+  #noProgress(): Stuck {
+    return { reason: 'no_progress', detail: `nothing moved for ${this.#timing.progressMs / 1_000} s`, until: null };
+  }
+
   #watchProgress(): void {
     if (this.#state !== 'syncing') return;
-    const seconds = this.#timing.progressMs / 1_000;
-    this.#timers.arm('state', () => this.#lose('no_progress', `nothing moved for ${seconds} s`), this.#timing.progressMs);
+    this.#timers.arm('state', () => this.#onStalled(), this.#timing.progressMs);
   }
 
   #armPing(): void {

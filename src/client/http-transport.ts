@@ -202,15 +202,15 @@ class HttpTransport implements Transport {
     }
   }
 
-  /** What the socket says as an ERROR or RESET frame is a problem document here (RFC 9457). */
+  /**
+   * What the socket says as an ERROR frame is a problem document here (RFC 9457). Of a RESET it tells the code alone: HELLO,
+   * said again, is answered with the whole of it.
+   */
   async #onProblem(response: Response): Promise<never> {
     const problem = (await response.json().catch(() => null)) as { code?: string; detail?: string; expected?: number } | null;
-    const code = problem?.code ?? `http_${response.status}`;
-    const detail = problem?.detail ?? '';
-    const expected = problem?.expected === undefined ? {} : { expected: problem.expected };
-    if (!isReset(code)) this.#emit({ type: 'ERROR', code, detail, ...expected });
-    else if (this.#epoch !== null) this.#emit({ type: 'RESET', code, epoch: this.#epoch, floor: 0, head: 0, shared: null });
-    throw new HttpFailure(closeCodeByStatus[response.status] ?? null, `${code}: ${detail}`);
+    const { code = `http_${response.status}`, detail = '', expected } = problem ?? {};
+    this.#emit({ type: 'ERROR', code, detail, ...(expected !== undefined && { expected }) });
+    throw new HttpFailure(closeCodes[code] ?? null, `${code}: ${detail}`);
   }
 }
 
@@ -218,12 +218,8 @@ async function frameOf(response: Response): Promise<ServerFrame> {
   return unpackServerFrame(new Uint8Array(await response.arrayBuffer()));
 }
 
-/** The close codes that the socket uses for the same. */
-const closeCodeByStatus: Readonly<Record<number, number>> = { 401: 4401, 403: 4403 };
-
-const resets = ['cursor_expired', 'cursor_ahead', 'epoch_mismatch', 'device_forked'] as const;
-
-const isReset = (code: string): code is (typeof resets)[number] => (resets as readonly string[]).includes(code);
+/** The close codes that the socket uses for the same. By code: a status may be that of a proxy in between. */
+const closeCodes: Readonly<Record<string, number>> = { unauthorized: 4401, device_revoked: 4403 };
 
 class HttpFailure extends Error {
   override readonly name = 'HttpFailure';

@@ -29,6 +29,8 @@ export interface LocalReplica {
   perform(step: ReplicaStep): Promise<StepResult>;
   /** A change that another tab committed. Resolves when the mirror holds it. @throws StorageLost */
   receive(change: ReplicaChange): Promise<void>;
+  /** Reads everything again where this version, which another tab committed, is not here yet. @throws StorageLost */
+  catchUp(version: number): Promise<void>;
   /** Reads everything again: what was missed while somebody else led. */
   reload(): Promise<void>;
 }
@@ -106,6 +108,10 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
       const touched = touchedBy(change, mirror.outbox);
       await takeOver(change);
       onTouched(touched);
+    },
+    async catchUp(version) {
+      while (reading !== null) await reading;
+      if (version > mirror.meta.version) await reload();
     },
     reload,
   };

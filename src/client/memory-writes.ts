@@ -33,6 +33,9 @@ export function creatingChange({ content, type, scope, confidence, source, tags,
   if (confidence != null) writes.push({ register: 'confidence', value: confidence });
   if (source != null) writes.push({ register: 'source', value: source });
   for (const tag of distinctTags(tags ?? [])) writes.push({ register: tagRegister(tag), value: true });
+  // The server refuses a frame with another one as a whole, and with it whatever waits behind.
+  if (createdAt !== undefined && new Date(createdAt).getTime() !== createdAt)
+    throw new InvalidMemory('/createdAt', 'must be Unix milliseconds');
   return { writes: checked(writes), createdAt: createdAt ?? Math.max(0, nowMs) };
 }
 

@@ -1,6 +1,9 @@
 /** What the client asks of the REST API beside syncing. */
-import type { MemoryId } from '../core/ids.ts';
+import { parseHlc } from '../core/clock.ts';
+import type { DeviceId, MemoryId } from '../core/ids.ts';
 import type { MemoryScope, MemoryType, Source } from '../core/memory.ts';
+import type { OutboxOp } from '../sync/replica-change.ts';
+import type { KnownOp } from '../sync/replica-step.ts';
 import type { ClientMemory, Conflict, MemoryFilter } from './client-api.ts';
 import type { TokenReason } from './connection.ts';
 import type { ClientEnvironment } from './environment.ts';
@@ -22,6 +25,8 @@ export interface ServerApi {
   search(query: string, options: MemoryFilter & { readonly limit: number }): Promise<readonly Found[] | null>;
   /** All open conflicts. @throws Error */
   readConflicts(): Promise<readonly Conflict[]>;
+  /** Which of these ops of earlier ids the log holds (SYN-13). @throws Error */
+  findOps(ops: readonly OutboxOp[]): Promise<readonly KnownOp[]>;
 }
 
 type Deps = Pick<ClientEnvironment, 'fetch' | 'setTimer' | 'clearTimer'>;
@@ -72,12 +77,54 @@ export function createServerApi(deps: Deps, { url, getToken }: ServerApiOptions)
       } while (cursor !== null);
       return conflicts;
     },
+    async findOps(ops) {
+      const known: KnownOp[] = [];
+      for (const [device, own] of byOrigin(ops)) {
+        // An event comes after everything that its writer had seen.
+        const fromSeq = Math.min(...own.map(({ base }) => base)) + 1;
+        let cursor: string | null = null;
+        do {
+          const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+          const path = `/audit?deviceId=${device}&fromSeq=${fromSeq}&order=asc&limit=500${query}`;
+          const page = (await call('GET', path, requestMs)) as JsonAudit;
+          for (const event of page.events) if (event.replica.id === device) known.push(toKnownOp(event));
+          cursor = page.nextCursor;
+        } while (cursor !== null);
+      }
+      return known;
+    },
   };
 }
 
 interface JsonConflicts {
   readonly conflicts: readonly Conflict[];
   readonly nextCursor: string | null;
+}
+
+interface JsonAudit {
+  readonly events: readonly JsonAuditEvent[];
+  readonly nextCursor: string | null;
+}
+
+interface JsonAuditEvent extends Pick<KnownOp, 'seq' | 'counter' | 'memoryId' | 'outcome' | 'code'> {
+  /** The replica that wrote the op; `device` is the one that somebody used. */
+  readonly replica: { readonly id: DeviceId };
+  readonly hlc: string;
+  /** The device's own stamp, where it was clamped (MRG-6). */
+  readonly rawHlc?: string;
+}
+
+function toKnownOp({ seq, counter, memoryId, outcome, code, replica, hlc, rawHlc = hlc }: JsonAuditEvent): KnownOp {
+  const stamp = parseHlc(rawHlc);
+  if (!stamp.ok) throw new Error(`the event ${seq} has no stamp`);
+  const op = { seq, counter, memoryId, outcome, device: replica.id, hlc: stamp.value };
+  return code === undefined ? op : { ...op, code };
+}
+
+function byOrigin(ops: readonly OutboxOp[]): ReadonlyMap<DeviceId, readonly OutboxOp[]> {
+  const groups = new Map<DeviceId, OutboxOp[]>();
+  for (const op of ops) if (op.origin !== undefined) groups.set(op.origin.device, [...(groups.get(op.origin.device) ?? []), op]);
+  return groups;
 }
 
 interface JsonMemory {

@@ -18,6 +18,7 @@ import {
   type Welcome,
 } from '../protocol/frames.ts';
 import { protocolVersion } from '../protocol/version.ts';
+import { indexAfter } from './plan-outbox.ts';
 import type { Replica } from './replica.ts';
 import type { OutboxOp, ReplicaMeta, Resync } from './replica-change.ts';
 import type { ReplicaStep, StepResult } from './replica-step.ts';
@@ -42,6 +43,8 @@ export interface Reaction {
   readonly send: readonly ClientFrame[];
   readonly error?: ErrorFrame;
   readonly reset?: Reset;
+  /** Ops of an earlier id wait: ask the server which of them the log holds, and carry out `release` with those. */
+  readonly lookUp?: true;
   /** This connection is of no more use: connect again. */
   readonly reconnect?: 'forked' | 'diverged' | 'forgotten';
 }
@@ -63,6 +66,8 @@ export class DeviceSession {
   #acked = 0;
   /** Last counters of the PUSH frames that are not acknowledged. */
   #outstanding: number[] = [];
+  /** The counter that the server missed last. */
+  #gap: number | null = null;
   /** Ops whose ack came without their event were pushed once more, up to this counter. */
   #pushedAgain = 0;
 
@@ -127,7 +132,7 @@ export class DeviceSession {
     switch (step.kind) {
       case 'join':
         if (result.forgotten) return { ...restartWith({ reason: 'lineage', shared: null }), reconnect: 'forgotten' };
-        return this.#isReleaseDue() ? { ...nothing, steps: [{ kind: 'release' }] } : { ...nothing, send: this.flush() };
+        return this.#isReleaseDue() ? { ...nothing, lookUp: true } : { ...nothing, send: this.flush() };
       case 'delta':
         return this.#onApplied(step.delta, result);
       case 'snapshot':
@@ -152,7 +157,7 @@ export class DeviceSession {
     // While old rows are being swept, ops may still be put before those that wait.
     if (this.#welcome === null || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
     const frames: ClientFrame[] = [];
-    let next = Math.max(0, this.#pushed + 1 - (outbox[0]?.counter ?? 0));
+    let next = indexAfter(outbox, this.#pushed);
     while (next < outbox.length && this.#outstanding.length < maxOutstanding) {
       const ops = takeFrame(outbox, next, this.#welcome.limits.maxOps);
       const [first] = ops;
@@ -176,6 +181,7 @@ export class DeviceSession {
 
   #onApplied(delta: Delta, result: StepResult): Reaction {
     this.#head = Math.max(this.#head, delta.head);
+    if ((delta.acked ?? 0) > this.#acked) this.#gap = null;
     this.#acked = Math.max(this.#acked, delta.acked ?? 0);
     this.#outstanding = this.#outstanding.filter((last) => last > this.#acked);
     if (result.forked) return { steps: [{ kind: 'fork', device: this.#options.newDeviceId() }], send: [], reconnect: 'forked' };
@@ -185,12 +191,12 @@ export class DeviceSession {
 
   /** The replica has come further. */
   #goOn(): Reaction {
-    if (this.#isReleaseDue()) return { steps: [{ kind: 'release' }], send: [this.#got()] };
+    if (this.#isReleaseDue()) return { steps: [], send: [this.#got()], lookUp: true };
     if (this.#replica.meta.cursor >= this.#head) this.#pushUnseenAgain();
     return { ...nothing, send: [this.#got(), ...this.flush()] };
   }
 
-  /** The log was seen up to the head: what still waits of an earlier id is not in it. */
+  /** The log was seen up to the head: what still waits of an earlier id is not in it, or came as part of a snapshot. */
   #isReleaseDue(): boolean {
     const { meta, outbox } = this.#replica;
     return meta.resync === null && meta.cursor >= this.#head && outbox.some(({ origin }) => origin !== undefined);
@@ -220,6 +226,9 @@ export class DeviceSession {
 
   #onError(error: ErrorFrame): Reaction {
     if (error.code === 'counter_gap' && error.expected !== undefined) {
+      // Each frame behind the gap is answered so; and where pushing again does not close it, once more would not either.
+      if (error.expected === this.#gap) return { ...nothing, error };
+      this.#gap = error.expected;
       this.#pushAgainAfter(error.expected - 1);
       return { ...nothing, error, send: this.flush() };
     }
@@ -238,12 +247,13 @@ export class DeviceSession {
   }
 }
 
-/** Carries out everything a frame leads to on a replica without a store. */
+/** Carries out everything a frame leads to on a replica without a store, and without anybody to look something up for it. */
 export function receiveFrame(session: DeviceSession, replica: Replica, frame: ServerFrame, nowMs: number): Received {
   const received: Mutable<Received> = { send: [], results: [] };
   const pending = [session.receive(frame)];
   for (let reaction = pending.shift(); reaction !== undefined; reaction = pending.shift()) {
-    const { steps, send, error, reset, reconnect } = reaction;
+    const { send, error, reset, reconnect, lookUp } = reaction;
+    const steps: readonly ReplicaStep[] = lookUp === true ? [...reaction.steps, { kind: 'release', known: [] }] : reaction.steps;
     received.send.push(...send);
     if (error !== undefined) received.error = error;
     if (reset !== undefined) received.reset = reset;
@@ -271,10 +281,13 @@ function resyncAfter({ code, shared }: Reset): Resync {
   return { reason: 'lineage', shared: shared ?? null };
 }
 
+/** Ops whose counters follow on each other: an op behind one that waits may have been settled before it. */
 function takeFrame(outbox: readonly OutboxOp[], from: number, maxOps: number): readonly OutboxOp[] {
+  const first = outbox[from]?.counter ?? 0;
   let bytes = 0;
   let end = from;
-  while (end < outbox.length && end - from < maxOps && (end === from || bytes < pushBytes)) bytes += estimateBytes(outbox[end++]);
+  while (end - from < maxOps && (end === from || bytes < pushBytes) && outbox[end]?.counter === first + end - from)
+    bytes += estimateBytes(outbox[end++]);
   return outbox.slice(from, end);
 }
 

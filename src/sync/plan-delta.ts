@@ -8,7 +8,7 @@ import type { Memory } from '../core/memory.ts';
 import { valuesEqual, type Write } from '../core/register.ts';
 import { moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta } from '../protocol/frames.ts';
-import { renumbered } from './plan-outbox.ts';
+import { indexAfter, renumbered } from './plan-outbox.ts';
 import type { OutboxOp, RejectedOp, ReplicaChange, ReplicaMeta } from './replica-change.ts';
 import { erasedRow, withChange } from './replica-rows.ts';
 import { nothingHappened, type ReplicaView, type StepResult } from './replica-step.ts';
@@ -129,7 +129,8 @@ class DeltaDraft {
     const row = this.#row(event.memoryId);
     if (row !== null && row.seq >= event.seq) return;
     const isErased = event.kind === 'erase' || change === null;
-    const next = isErased ? erasedRow(event, row) : withChange(row, { ...event, id: event.memoryId, change });
+    const { memoryId: id, seq, lost, hlc, at } = event;
+    const next = isErased ? erasedRow(event, row) : withChange(row, { id, seq, change, lost, hlc, at });
     this.#stateHash = moveRow(this.#stateHash, next.id, row?.seq ?? 0, next.seq);
     this.#rows.set(next.id, next);
   }
@@ -179,13 +180,11 @@ class DeltaDraft {
 }
 
 function findOp(outbox: readonly OutboxOp[], counter: number): OutboxOp | null {
-  const first = outbox[0];
-  if (first === undefined || counter < first.counter) return null;
-  // The counters of an outbox follow on each other.
-  const op = outbox[counter - first.counter];
+  const op = outbox[indexAfter(outbox, counter - 1)];
   return op?.counter === counter ? op : null;
 }
 
+/** SYN-13: whether the event is what became of the op. */
 function isEventOf(op: OutboxOp, event: LogEvent): boolean {
   const isSameStamp = compareHlc(op.hlc, event.hlc) === 0 || isClamped(op.hlc, event);
   return (

@@ -15,6 +15,18 @@ export function writtenOps(meta: ReplicaMeta, drafts: readonly OpDraft[], nowMs:
   return { ops, meta: { ...meta, clock, lastCounter } };
 }
 
+/** Of the first op whose counter is above `counter`. Counters go up, and may have gaps: what a snapshot brought is settled late. */
+export function indexAfter(outbox: readonly OutboxOp[], counter: number): number {
+  let low = 0;
+  let high = outbox.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((outbox[middle]?.counter ?? 0) > counter) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 /** Null where somebody else has written the batch already. */
 export function withMark(meta: ReplicaMeta, mark: AdoptionMark | undefined): ReplicaMeta | null {
   if (mark === undefined) return meta;

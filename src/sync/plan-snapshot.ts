@@ -39,7 +39,7 @@ export function planSnapshot(
   const touched = [...page.memories.map(({ id }) => id), ...removed];
   const rows = { rows: page.memories, ...(removed.length > 0 && { removed }) };
   return {
-    change: { ...withOffered(after, stored ?? [], offered, serverCounter), ...rows },
+    change: { ...withOffered(after, stored ?? [], offered, { serverCounter, base: meta.resync?.shared ?? 0 }), ...rows },
     result: { ...nothingHappened, touched },
   };
 }
@@ -93,14 +93,14 @@ function isLost(was: Memory, is: Memory | null, shared: number | null): boolean 
 
 /**
  * The offered values go before what still waits here, which was written on top of them; after the ops that the server may hold
- * already, whose counters are taken. Their stamp is the time at which the row was last written and their base is 0, so they
- * meet what others wrote since as what they are: concurrent.
+ * already, whose counters are taken. Their stamp is the time at which the row was last written and their base is what both
+ * lineages share: they follow on what was there then, and meet what others wrote since as what they are, concurrent.
  */
 function withOffered(
   meta: ReplicaMeta,
   outbox: readonly OutboxOp[],
   offers: readonly Offer[],
-  serverCounter: number,
+  { serverCounter, base }: { readonly serverCounter: number; readonly base: number },
 ): ReplicaChange {
   if (offers.length === 0) return { meta };
   const taken = outbox.filter((op) => op.counter <= serverCounter && op.origin === undefined);
@@ -109,7 +109,7 @@ function withOffered(
   const ops = offers.flatMap(({ memoryId, was, is }) => {
     const writes = writesBetween(is, was);
     const change = is === null ? { writes, createdAt: was.createdAt } : { writes };
-    return writes.length === 0 ? [] : [{ counter: ++counter, base: 0, hlc: { ms: was.updatedAt, count: 0 }, memoryId, change }];
+    return writes.length === 0 ? [] : [{ counter: ++counter, base, hlc: { ms: was.updatedAt, count: 0 }, memoryId, change }];
   });
   const renumbered = waiting.map((op) => ({ ...op, counter: ++counter }));
   return { meta: { ...meta, lastCounter: Math.max(counter, meta.lastCounter) }, outbox: [...taken, ...ops, ...renumbered] };

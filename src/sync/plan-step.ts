@@ -3,6 +3,7 @@ import type { MemoryId } from '../core/ids.ts';
 import { hashRows } from '../core/state-hash.ts';
 import { type PlannedStep, planDelta } from './plan-delta.ts';
 import { forked, renumbered, withMark, writtenOps } from './plan-outbox.ts';
+import { released } from './plan-release.ts';
 import { planSnapshot } from './plan-snapshot.ts';
 import type { OutboxOp, ReplicaChange, ReplicaMeta, Resync } from './replica-change.ts';
 import { nothingHappened, type OpDraft, type ReplicaStep, type ReplicaView } from './replica-step.ts';
@@ -29,7 +30,7 @@ export function planStep(view: ReplicaView, { meta, outbox }: StoredReplica, ste
     case 'fork':
       return changed(forked(meta, outbox ?? [], step.device));
     case 'release':
-      return changed({ meta, outbox: (outbox ?? []).map(({ origin: _, ...op }) => op) });
+      return released(meta, outbox ?? [], step.known);
     case 'dismiss':
       return { change: { meta, dismissed: step.seqs }, result: { ...nothingHappened } };
   }
@@ -79,7 +80,7 @@ function planJoin(
 }
 
 /**
- * In another lineage the bases of the waiting ops mean nothing; in the same one they stay what the device had seen. The hash
+ * In another lineage a base means nothing beyond what both share; in the same one it stays what the device had seen. The hash
  * is that of the rows that are really here: kept up from a record that does not fit them, it would differ after the snapshot
  * as well, and the replica would mend itself for ever.
  */
@@ -88,7 +89,8 @@ function planRestart(view: ReplicaView, meta: ReplicaMeta, outbox: readonly Outb
   const stateHash = hashRows(view.idsBetween(null, null).flatMap((id) => view.row(id) ?? []));
   const next = { ...meta, cursor: 0, snapshot: null, stateHash, resync: joinResyncs(meta.resync, resync) };
   if (!isOther) return { meta: next };
-  return { meta: { ...next, epoch: null }, outbox: outbox.map((op) => (op.base === 0 ? op : { ...op, base: 0 })) };
+  const shared = next.resync.shared ?? 0;
+  return { meta: { ...next, epoch: null }, outbox: outbox.map((op) => (op.base <= shared ? op : { ...op, base: shared })) };
 }
 
 /** What a lineage lost has to be offered until the snapshot was swept, whatever else makes it begin again. */

@@ -3,9 +3,9 @@
 import type { Change } from '../core/change.ts';
 import type { Hlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
-import type { MemoryId } from '../core/ids.ts';
+import { type MemoryId, nilMemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import { type RegisterName, tagOf, type Write } from '../core/register.ts';
+import { type FieldRegister, type RegisterName, type RegisterValue, tagOf, type Write } from '../core/register.ts';
 
 export interface AppliedChange {
   readonly id: MemoryId;
@@ -19,27 +19,20 @@ export interface AppliedChange {
 }
 
 export function withChange(row: Memory | null, { id, seq, change, lost, hlc, at }: AppliedChange): Memory {
-  const fields: MutableFields = row === null ? { ...emptyFields } : { ...row };
+  const next = row === null ? newRow(id, Math.max(0, Math.min(change.createdAt ?? hlc.ms, at))) : copyOf(row);
   let won = false;
-  let tags: Set<string> | null = null;
-  for (const write of change.writes) {
-    if (lost.length > 0 && lost.includes(write.register)) continue;
+  let tags: string[] | null = null;
+  for (const { register, value } of change.writes) {
+    if (lost.length > 0 && lost.includes(register)) continue;
     won = true;
-    const tag = tagOf(write.register);
-    if (tag === null) fields[write.register] = write.value;
-    else {
-      tags ??= new Set(row?.tags);
-      if (write.value === true) tags.add(tag);
-      else tags.delete(tag);
-    }
+    const tag = tagOf(register);
+    if (tag === null) writeField(next, register as FieldRegister, value);
+    else tags = withTag(tags ?? [...next.tags], tag, value === true);
   }
-  fields['id'] = id;
-  fields['seq'] = seq;
-  fields['createdAt'] = row?.createdAt ?? Math.max(0, Math.min(change.createdAt ?? hlc.ms, at));
-  fields['updatedAt'] = won ? Math.max(row?.updatedAt ?? 0, hlc.ms) : (row?.updatedAt ?? hlc.ms);
-  if (tags !== null) fields['tags'] = [...tags].sort();
-  // Every register is a field of the memory, and the server checked the values.
-  return fields as unknown as Memory;
+  next.seq = seq;
+  if (won || row === null) next.updatedAt = Math.max(next.updatedAt, hlc.ms);
+  if (tags !== null) next.tags = tags.length > 1 ? tags.sort() : tags;
+  return next;
 }
 
 /** The row that stands for an erased memory: its id is never used again. */
@@ -47,7 +40,7 @@ export function erasedRow({ memoryId, seq, hlc, change }: LogEvent, row: Memory 
   // The erasing event keeps the time of creation: once the others are blank, a device that is new finds it nowhere else.
   const createdAt = change?.createdAt ?? row?.createdAt ?? hlc.ms;
   const updatedAt = Math.max(row?.updatedAt ?? 0, hlc.ms);
-  return { ...emptyFields, id: memoryId, seq, deleted: true, erased: true, createdAt, updatedAt };
+  return { ...newRow(memoryId, createdAt), seq, updatedAt, deleted: true, erased: true };
 }
 
 /** The writes that make `to` what `from` is; null stands for a memory that is not there. */
@@ -55,7 +48,7 @@ export function writesBetween(to: Memory | null, from: Memory): Write[] {
   const writes: Write[] = [];
   for (const register of ['content', 'type', 'scope', 'confidence', 'source', 'deleted'] as const) {
     const value = from[register];
-    if (JSON.stringify(value) !== JSON.stringify((to ?? emptyFields)[register]) || (to === null && isRequired(register)))
+    if (JSON.stringify(value) !== JSON.stringify((to ?? nothing)[register]) || (to === null && isRequired(register)))
       writes.push({ register, value });
   }
   for (const tag of from.tags) if (to?.tags.includes(tag) !== true) writes.push({ register: `tags/${tag}`, value: true });
@@ -63,17 +56,74 @@ export function writesBetween(to: Memory | null, from: Memory): Write[] {
   return writes;
 }
 
-type MutableFields = Record<string, unknown>;
+/**
+ * Rows are objects of one shape, that of a snapshot's memories too: written by its names, in one order. One that is built
+ * register by register becomes a hash table of its own, at three times the bytes and a tenth of the speed.
+ */
+type Draft = { -readonly [Field in keyof Memory]: Memory[Field] };
+
+function newRow(id: MemoryId, createdAt: number): Draft {
+  return {
+    id,
+    seq: 0,
+    createdAt,
+    updatedAt: 0,
+    deleted: false,
+    erased: false,
+    content: '',
+    type: 'fact',
+    scope: 'user_global',
+    confidence: null,
+    source: null,
+    tags: [],
+  };
+}
+
+function copyOf({
+  id,
+  seq,
+  createdAt,
+  updatedAt,
+  deleted,
+  erased,
+  content,
+  type,
+  scope,
+  confidence,
+  source,
+  tags,
+}: Memory): Draft {
+  return { id, seq, createdAt, updatedAt, deleted, erased, content, type, scope, confidence, source, tags };
+}
+
+/** Every register is a field of the memory, and the server checked the values. */
+function writeField(draft: Draft, register: FieldRegister, value: RegisterValue): void {
+  switch (register) {
+    case 'content':
+      draft.content = value as Memory['content'];
+      return;
+    case 'type':
+      draft.type = value as Memory['type'];
+      return;
+    case 'scope':
+      draft.scope = value as Memory['scope'];
+      return;
+    case 'confidence':
+      draft.confidence = value as Memory['confidence'];
+      return;
+    case 'source':
+      draft.source = value as Memory['source'];
+      return;
+    case 'deleted':
+      draft.deleted = value as Memory['deleted'];
+  }
+}
+
+function withTag(tags: string[], tag: string, isPresent: boolean): string[] {
+  if (isPresent && !tags.includes(tag)) tags.push(tag);
+  return isPresent ? tags : tags.filter((other) => other !== tag);
+}
 
 const isRequired = (register: RegisterName): boolean => register === 'content' || register === 'type' || register === 'scope';
 
-const emptyFields = {
-  content: '',
-  type: 'fact',
-  scope: 'user_global',
-  confidence: null,
-  source: null,
-  tags: [],
-  deleted: false,
-  erased: false,
-} as const;
+const nothing: Memory = newRow(nilMemoryId, 0);

@@ -24,6 +24,9 @@ export interface AdoptionMark {
   readonly done: boolean;
 }
 
+/** An op that the log holds, by its dot. `hlc` is its own stamp, not the clamped one: many of those are the same. */
+export type KnownOp = Pick<LogEvent, 'seq' | 'device' | 'counter' | 'memoryId' | 'hlc' | 'outcome' | 'code'>;
+
 export type ReplicaStep =
   | { readonly kind: 'write'; readonly drafts: readonly OpDraft[]; readonly mark?: AdoptionMark }
   | { readonly kind: 'delta'; readonly delta: Delta }
@@ -33,8 +36,8 @@ export type ReplicaStep =
   /** Begins again from cursor 0; rows stay until the snapshot has swept them, the outbox stays (SYN-5). */
   | { readonly kind: 'restart'; readonly resync: Resync }
   | { readonly kind: 'fork'; readonly device: DeviceId }
-  /** The log up to the head of WELCOME was seen: what waits of an earlier id is not in it, and goes out under the new one. */
-  | { readonly kind: 'release' }
+  /** The server was asked: what waits of an earlier id and is not among these is not in the log, and goes out under the new one. */
+  | { readonly kind: 'release'; readonly known: readonly KnownOp[] }
   | { readonly kind: 'dismiss'; readonly seqs: readonly number[] };
 
 export interface StepResult {

@@ -105,7 +105,7 @@ export interface Step<B extends Piece> {
 }
 
 export function step<B extends Piece>(state: SessionState, input: Input<B>, limits: SessionLimits): Step<B> {
-  return state.phase === 'closed' ? stay(state) : react('now' in input ? { ...state, clock: input.now } : state, input, limits);
+  return state.phase === 'closed' ? stay(state) : react(at(state, input), input, limits);
 }
 
 function react<B extends Piece>(state: SessionState, input: Input<B>, limits: SessionLimits): Step<B> {
@@ -143,7 +143,12 @@ function react<B extends Piece>(state: SessionState, input: Input<B>, limits: Se
   }
 }
 
-const heard = (state: SessionState): SessionState => ({ ...state, heardAt: state.clock, pinged: false });
+/** Both are of every frame, and hardly ever a change: a copy of the state each time would cost more than most frames. */
+const at = <B extends Piece>(state: SessionState, input: Input<B>): SessionState =>
+  'now' in input && input.now !== state.clock ? { ...state, clock: input.now } : state;
+
+const heard = (state: SessionState): SessionState =>
+  state.heardAt === state.clock && !state.pinged ? state : { ...state, heardAt: state.clock, pinged: false };
 
 function onFrame<B extends Piece>(state: SessionState, frame: ClientFrame, limits: SessionLimits): Step<B> {
   if (frame.type === 'PING') return answer(state, { type: 'PONG', now: state.clock });

@@ -66,6 +66,10 @@ describe('a client', () => {
       [{ ...tea, tags: ['x'.repeat(65)] }, `/tags/${'x'.repeat(65)}`],
       [{ ...tea, tags: Array.from({ length: 65 }, (_, n) => `${n}`) }, '/tags'],
       [{ ...tea, source: { nonsense: 1 } as object }, '/source'],
+      [{ ...tea, createdAt: 1.5 }, '/createdAt'],
+      [{ ...tea, createdAt: Number.NaN }, '/createdAt'],
+      [{ ...tea, createdAt: 8.64e15 + 1 }, '/createdAt'],
+      [{ ...tea, id: 'memory 1' as MemoryId }, '/id'],
     ] as const;
     for (const [memory, path] of refused) await expect(a.create(memory)).rejects.toMatchObject({ name: 'InvalidMemory', path });
     await expect(a.update('00000000-0000-7000-8000-000000000001' as MemoryId, { content: 'x' })).rejects.toThrow('no memory');

@@ -1,9 +1,11 @@
 /** A network that blocks WebSockets: the same promises over the HTTP twins. */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SocketLike } from '../../src/client/environment.ts';
 import { createVolatilePlace } from '../../src/client/volatile-place.ts';
 import { createVolatileStore } from '../../src/client/volatile-store.ts';
-import type { DeviceId } from '../../src/core/ids.ts';
+import type { DeviceId, Epoch, UserId } from '../../src/core/ids.ts';
+import { beginEpoch } from '../../src/server/log/begin-epoch.ts';
 import { type Api, createApi, type EventList } from '../support/api.ts';
 import { nodeEnvironment, shortTiming, until, untilStatus, useClients } from '../support/client.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -13,6 +15,7 @@ describe('over HTTP', () => {
   let api: Api;
   let areSocketsBlocked = true;
   const open = useClients();
+  const environment = nodeEnvironment();
   const tea = { content: 'Tea', type: 'fact', scope: 'user_global' } as const;
 
   beforeAll(async () => {
@@ -24,12 +27,11 @@ describe('over HTTP', () => {
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
-  const openOver = (options: object = {}) => {
-    const environment = nodeEnvironment();
+  const openOver = (options: object = {}, send: typeof environment.fetch = environment.fetch) => {
     const openSocket = (url: string): SocketLike =>
       environment.openSocket(areSocketsBlocked ? url.replace('/api/v1/sync', '/api/v1/blocked') : url);
     const timing = { ...shortTiming, retrySocketMs: 100_000 };
-    return open({ url: server.url, token: api.user.token, timing, environment: { ...environment, openSocket }, ...options });
+    return open({ url: server.url, token: api.user.token, timing, environment: { ...environment, fetch: send, openSocket }, ...options });
   };
 
   it('[SYN-3] [SYN-4] two devices hold the same as over a socket, and say how they are connected', async () => {
@@ -91,6 +93,26 @@ describe('over HTTP', () => {
     await a.settled();
     await api.call('DELETE', `/auth/devices/${api.user.device.id}`);
     expect(await untilStatus(a, ({ state }) => state === 'parked')).toMatchObject({ stuck: { reason: 'device_revoked' } });
+  });
+
+  it('[SYN-5] a log that begins a new epoch under it is asked where both part', async () => {
+    const hellos: unknown[] = [];
+    /** Answers since the last HELLO: its cursor is kept, and none has to be asked for. */
+    let quiet = 0;
+    const fetchAndNote = async (url: string, init: RequestInit): Promise<Response> => {
+      const response = await fetch(url, init);
+      quiet = url.includes('/sync/updates') ? quiet + 1 : 0;
+      if (url.endsWith('/sync/hello')) hellos.push(await response.clone().json());
+      return response;
+    };
+    const a = await openOver({}, fetchAndNote);
+    await api.create({ content: 'of before' });
+    await until(a, () => a.count() === 1 && quiet >= 3);
+    await beginEpoch(server.deps.db, api.user.user.id as UserId, randomUUID() as Epoch, new Date());
+    await untilStatus(a, ({ resets }) => resets > 0);
+    await untilStatus(a, ({ state }) => state === 'live');
+    expect(hellos).toContainEqual(expect.objectContaining({ type: 'RESET', code: 'epoch_mismatch', shared: 1 }));
+    expect(a.count()).toBe(1);
   });
 
   it('[SYN-10] goes back to a socket when one passes again', async () => {

@@ -71,4 +71,33 @@ describe('tabs of one profile', () => {
     await first.client.close();
     await untilStatus(second.client, ({ isLeader, state }) => isLeader && state === 'live');
   });
+
+  it('[SYN-10] a tab that nobody has heard of has everything too', async () => {
+    const first = await openTab();
+    const tab = hub.open();
+    const mute = { ...tab, post: () => undefined };
+    const second = await open({ url: server.url, token: api.user.token, tabs: mute, store: createVolatileStore(place) });
+    await untilStatus(first.client, ({ state }) => state === 'live');
+    const { id } = await first.client.create(tea);
+    await until(second, () => second.get(id)?.isPending === true);
+    await first.client.settled();
+    await until(second, () => second.get(id)?.isPending === false);
+  });
+
+  it('[house] rows are copied into the channel only where another tab was heard', async () => {
+    const kinds: unknown[] = [];
+    hub.open().listen((message) => kinds.push((message as { readonly kind: string }).kind));
+    const first = await openTab();
+    await first.client.create(tea);
+    await first.client.settled();
+    expect(kinds).toContain('version');
+    expect(kinds).not.toContain('change');
+    const second = await openTab();
+    await untilStatus(second.client, ({ state }) => state === 'live');
+    await first.client.create(tea);
+    await second.client.create(tea);
+    await until(second.client, () => second.client.count() === 3);
+    await until(first.client, () => first.client.count() === 3);
+    expect(kinds.filter((kind) => kind === 'change').length).toBeGreaterThanOrEqual(2);
+  });
 });

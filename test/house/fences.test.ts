@@ -21,6 +21,8 @@ const copied = [
 
 const files: Readonly<Record<string, string>> = {
   'src/server/infra/engine.ts': 'export const engine = 1;\n',
+  'conformance/asks-our-merge.ts': "export { merge } from '../src/core/merge.ts';\n",
+  'conformance/knows-server.ts': "export { engine } from '../src/server/infra/engine.ts';\n",
   'src/server/command/write.ts': 'export const write = 1;\n',
   'src/server/read/reads-and-writes.ts': "export { write } from '../command/write.ts';\n",
   'src/core/knows-server.ts': "import { engine } from '../server/infra/engine.ts';\nexport const a = engine;\n",
@@ -66,11 +68,13 @@ describe('[house] fences', () => {
   });
 
   it('[house] dependency-cruiser keeps the folders apart', async () => {
-    const errors = await outputOf('depcruise', ['src', '--output-type', 'err']);
+    const errors = await outputOf('depcruise', ['src', 'conformance', '--output-type', 'err']);
     expect(errors).toContain('core-is-pure: src/core/knows-server.ts → src/server/infra/engine.ts');
     expect(errors).toContain('core-is-pure: src/core/knows-server-type.ts → src/server/infra/engine.ts');
     expect(errors).toContain('core-is-pure: src/core/reads-file.ts → fs');
     expect(errors).toContain('server-read: src/server/read/reads-and-writes.ts → src/server/command/write.ts');
+    expect(errors).toContain('conformance-speaks-from-outside: conformance/asks-our-merge.ts → src/core/merge.ts');
+    expect(errors).toContain('conformance-speaks-from-outside: conformance/knows-server.ts → src/server/infra/engine.ts');
     expect(errors).toContain('server-log: src/server/log/uses-command.ts → src/server/command/write.ts');
     expect(errors).toMatch(/no-cycles: src\/core\/cycle-(one|two)[.]ts/);
   });

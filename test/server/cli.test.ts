@@ -31,7 +31,6 @@ it('[SYN-5] [SYN-12] new-epoch and collect do for everybody what they say, and t
   const [device, user] = await useOnce();
   expect(await aibrain('new-epoch')).toContain('1 users: every log has a new epoch from its present head on');
   expect(await aibrain('verify')).toContain('1 users, 2 events: every chain verifies');
-  expect(await aibrain('collect')).toContain('1 users: 0 memories collected in 0 events');
   await makeOld();
   expect(await aibrain('collect')).toContain('1 users: 1 memories collected in 1 events');
   expect(await aibrain('collect')).toContain('1 users: 0 memories collected in 0 events');
@@ -41,7 +40,7 @@ it('[SYN-5] [SYN-12] new-epoch and collect do for everybody what they say, and t
     body: { protocol: 1, device, epoch: user.epoch, cursor: 2, lastCounter: 0, now: Date.now() },
   });
   expect(body).toMatchObject({ type: 'RESET', code: 'epoch_mismatch', floor: 2, head: 3, shared: 2 });
-});
+}, 180_000);
 
 /** A memory that was made and deleted, and a device that says HELLO. */
 async function useOnce(): Promise<readonly [string, TestUser & { readonly epoch: string }]> {

@@ -9,6 +9,7 @@ import { createTabHub, type HubTab } from '../../src/client/tab-hub.ts';
 import { createVolatilePlace, type VolatileBackup } from '../../src/client/volatile-place.ts';
 import type { DeviceId, UserId } from '../../src/core/ids.ts';
 import { type Dice, idOf } from './dice.ts';
+import type { Mutant } from './mutant.ts';
 import { DeviceNetwork, type DeviceSocket, type NetworkWitness } from './network.ts';
 import { type HttpAnswer, serveHttp } from './server-http.ts';
 import { createSlowDisk, type DiskWitness, type SlowDisk } from './slow-disk.ts';
@@ -22,6 +23,7 @@ export interface DeviceDeps {
   readonly disk: DiskWitness;
   readonly network: NetworkWitness;
   readonly witness: DeviceWitness;
+  readonly mutant: Mutant | null;
 }
 
 export interface DeviceWitness {
@@ -69,6 +71,14 @@ export class SimulatedDevice {
   isCorrupted = false;
   /** It took in a snapshot that is newer than its cursor: up to here it holds no exact prefix. */
   snapshotUntil: number | null = null;
+  /** There is another device that began with its disk. */
+  isCopied = false;
+  /** Virtual ms. */
+  committedAt = 0;
+  /** Goes up when the disk is exchanged for one of before: what was kept since is gone. */
+  diskLife = 0;
+  /** The disk before the last commit, for a mutant. */
+  lastBackup: VolatileBackup | null = null;
   #token: string | null = null;
   #logins = 0;
   #made = 0;
@@ -80,8 +90,9 @@ export class SimulatedDevice {
     this.options = options;
     this.clockOffsetMs = options.clockOffsetMs;
     this.#dice = deps.dice(options.name);
-    this.disk = createSlowDisk(deps.timeline, deps.dice(`${options.name} disk`), deps.disk, options.backup);
-    this.network = new DeviceNetwork(deps.timeline, (name) => deps.dice(`${options.name} ${name}`), deps.network);
+    const { timeline, mutant } = deps;
+    this.disk = createSlowDisk({ timeline, dice: deps.dice(`${options.name} disk`), witness: deps.disk, mutant }, options.backup);
+    this.network = new DeviceNetwork(timeline, (name) => deps.dice(`${options.name} ${name}`), deps.network, mutant);
   }
 
   get tabs(): readonly Tab[] {
@@ -109,8 +120,9 @@ export class SimulatedDevice {
     createClient(this.#clientOptions(process)).then(
       (client) => {
         if (!process.isAlive) return;
-        process.client = client;
-        this.#deps.witness.started({ index, client });
+        const seen = this.#deps.mutant?.client?.(client) ?? client;
+        process.client = seen;
+        this.#deps.witness.started({ index, client: seen });
       },
       (error) => {
         if (!process.isAlive) return;
@@ -124,6 +136,7 @@ export class SimulatedDevice {
     const process = this.#processes.get(index);
     if (process === undefined) return;
     this.#end(index, process);
+    if (this.#deps.mutant?.losesLastCommit === true && this.lastBackup !== null) this.disk.place.restore(this.lastBackup);
     for (const socket of process.sockets) this.network.deviceGone(socket);
   }
 
@@ -154,12 +167,14 @@ export class SimulatedDevice {
 
   restoreBackup(backup: VolatileBackup): void {
     this.killAll();
+    this.diskLife++;
     this.disk.place.restore(backup);
   }
 
   /** The browser throws away what the site kept: a new replica begins. */
   wipe(): void {
     this.killAll();
+    this.diskLife++;
     this.#replicas++;
     this.disk.place.restore(createVolatilePlace().snapshot());
   }
@@ -280,12 +295,22 @@ export class SimulatedDevice {
       const tell = (work: () => void): void => {
         if (process.isAlive) work();
       };
+      const { witness } = this.#deps;
+      witness.note(`→ ${request.method} ${request.path}${typeof request.body === 'string' ? ` ${request.body}` : ''}`);
       init.signal?.addEventListener('abort', () => tell(() => reject(init.signal?.reason)));
       this.network.request(
         this.#nextNode(),
-        (node, respond) => serveHttp(node, server.options.limits, request, respond),
+        (node, respond) =>
+          serveHttp(node, server.options.limits, request, (answer) => {
+            if (request.path.includes('/snapshot')) this.snapshotUntil = server.logs.get(this.options.userId)?.head.seq ?? null;
+            respond(answer);
+          }),
         (answer: HttpAnswer | null) =>
-          tell(() => (answer === null ? reject(new TypeError('Failed to fetch')) : resolve(toResponse(answer)))),
+          tell(() => {
+            witness.note(`← ${request.path}: ${answer === null ? 'failed' : textOf(answer)}`);
+            if (answer === null) reject(new TypeError('Failed to fetch'));
+            else resolve(toResponse(answer));
+          }),
       );
     });
   }
@@ -298,7 +323,12 @@ export class SimulatedDevice {
     return new Promise((resolve, reject) => {
       this.network.request<string | null>(
         this.#nextNode(),
-        (node, respond) => node.query('login', () => respond(this.#renew(server)), () => respond(null)),
+        (node, respond) =>
+          node.query(
+            'login',
+            () => respond(this.#renew(server)),
+            () => respond(null),
+          ),
         (token) => {
           if (!process.isAlive) return;
           if (token === null) return reject(new TypeError('Failed to fetch'));
@@ -318,6 +348,8 @@ export class SimulatedDevice {
     return token.includes('.') ? token : '';
   }
 }
+
+const textOf = ({ status, body }: HttpAnswer): string => `${status} ${typeof body === 'string' ? body : `${body.length} bytes`}`;
 
 function toResponse({ status, body, headers = {} }: HttpAnswer): Response {
   const isOk = status >= 200 && status < 300;

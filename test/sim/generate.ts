@@ -8,6 +8,7 @@ export interface GenerateOptions {
   readonly minutes: number;
   /** Only these nemeses. Default: dice. */
   readonly only?: readonly Scenario[];
+  readonly without?: readonly Scenario[];
 }
 
 /** Nemeses by name, as `--only` takes them. */
@@ -62,7 +63,8 @@ const share: Readonly<Record<Scenario, number>> = {
 
 export function generate(seed: number, options: GenerateOptions): Schedule {
   const dice = createDice(seed, 'schedule');
-  const chosen = new Set<Scenario>(options.only ?? scenarios.filter((name) => dice.chance(share[name])));
+  const diced = scenarios.filter((name) => dice.chance(share[name]));
+  const chosen = new Set<Scenario>((options.only ?? diced).filter((name) => options.without?.includes(name) !== true));
   const setup = createSetup(dice, options.minutes * 60_000, chosen);
   const generator = new Generator(dice, setup, chosen);
   return { seed, setup, steps: generator.steps() };
@@ -75,7 +77,9 @@ function createSetup(dice: Dice, calmAtMs: number, chosen: ReadonlySet<Scenario>
     const isWrong = chosen.has('clock') && dice.chance(0.6);
     return {
       user: isShared && index === count - 1 ? 1 : 0,
-      clockOffsetMs: isWrong ? dice.pick([-5 * year, -day, -3_600_000, -90_000, -500, 500, 50_000, 70_000, 3_600_000, day, 5 * year]) : dice.between(-2_000, 2_000),
+      clockOffsetMs: isWrong
+        ? dice.pick([-5 * year, -day, -3_600_000, -90_000, -500, 500, 50_000, 70_000, 3_600_000, day, 5 * year])
+        : dice.between(-2_000, 2_000),
       driftMs: isWrong ? dice.pick([-20, -1, 0, 1, 20, 300]) : 0,
       startsAtMs: dice.chance(0.7) ? dice.below(2_000) : dice.below(calmAtMs / 2),
     };
@@ -116,13 +120,23 @@ class Generator {
 
   steps(): readonly Step[] {
     const { devices, calmAtMs } = this.#setup;
-    const works = this.#dice.between(6, 12) * devices.length;
-    for (let i = 0; i < works; i++) this.#add(this.#time(), this.#work());
+    const works = this.#dice.between(6, 14) * devices.length;
+    // Half of it within moments: who writes at once has not seen each other.
+    const bursts = Array.from({ length: this.#dice.between(1, 4) }, () => this.#time());
+    for (let i = 0; i < works; i++) {
+      const at = this.#dice.chance(0.5) ? this.#time() : this.#dice.pick(bursts) + this.#dice.below(this.#dice.pick([50, 2_000]));
+      this.#add(Math.min(at, calmAtMs), this.#work());
+    }
     for (const name of scenarios) if (this.#chosen.has(name)) this.#nemesis(name);
     // Some work when everything is over, which has to get through at once.
     for (let device = 0; device < devices.length; device++)
       if (this.#dice.chance(0.5)) this.#add(calmAtMs + this.#dice.below(20_000), this.#workOn(device));
     return [...this.#steps].sort((a, b) => a.at - b.at || a.n - b.n);
+  }
+
+  /** What would come after the nemeses have stopped comes just before. */
+  #trouble(at: number, what: Nemesis): void {
+    this.#add(Math.min(at, this.#setup.calmAtMs - 1), what);
   }
 
   #add(at: number, what: Work | Nemesis): void {
@@ -194,56 +208,88 @@ class Generator {
     const dice = this.#dice;
     const length = (): number => dice.pick([2_000, 15_000, 45_000, 130_000]);
     const network = (weather: Extract<Nemesis, { do: 'network' }>['weather'], forMs = length()): void =>
-      this.#add(this.#time(), { do: 'network', device: this.#device(), forMs, weather });
+      this.#trouble(this.#time(), { do: 'network', device: this.#device(), forMs, weather });
     switch (name) {
       case 'network':
-        return this.#repeat(1, 4, () => network({ maxDelayMs: dice.pick([200, 3_000, 20_000]), cut: dice.pick([0, 0.05, 0.2]), repeat: dice.pick([0, 0.3]) }));
+        return this.#repeat(1, 4, () =>
+          network({ maxDelayMs: dice.pick([200, 3_000, 20_000]), cut: dice.pick([0, 0.05, 0.2]), repeat: dice.pick([0, 0.3]) }),
+        );
       case 'cut':
-        this.#repeat(1, 3, () => network({ cut: dice.pick([0.02, 0.1, 0.3]), cutInside: dice.pick([0, 0.1]), repeat: dice.pick([0, 0.5]) }));
-        return this.#repeat(0, 4, () => this.#add(this.#time(), { do: 'cut', device: this.#device() }));
+        this.#repeat(1, 3, () =>
+          network({ cut: dice.pick([0.02, 0.1, 0.3]), cutInside: dice.pick([0, 0.1]), repeat: dice.pick([0, 0.5]) }),
+        );
+        return this.#repeat(0, 4, () => this.#trouble(this.#time(), { do: 'cut', device: this.#device() }));
       case 'offline':
         this.#repeat(1, 3, () => network({ isOffline: true }));
-        return this.#repeat(0, 2, () => network(dice.pick([{ isSilentUp: true }, { isSilentDown: true }, { isSilentUp: true, isSilentDown: true }])));
+        return this.#repeat(0, 2, () =>
+          network(dice.pick([{ isSilentUp: true }, { isSilentDown: true }, { isSilentUp: true, isSilentDown: true }])),
+        );
       case 'http':
-        this.#repeat(1, 2, () => network({ blocksSockets: true, lostAnswer: dice.pick([0, 0.2]), lostRequest: dice.pick([0, 0.2]), repeatedRequest: dice.pick([0, 0.3]) }, this.#setup.calmAtMs));
-        return this.#repeat(0, 2, () => this.#add(this.#time(), { do: 'cut', device: this.#device() }));
+        this.#repeat(1, 2, () =>
+          network(
+            {
+              blocksSockets: true,
+              lostAnswer: dice.pick([0, 0.2]),
+              lostRequest: dice.pick([0, 0.2]),
+              repeatedRequest: dice.pick([0, 0.3]),
+            },
+            this.#setup.calmAtMs,
+          ),
+        );
+        return this.#repeat(0, 2, () => this.#trouble(this.#time(), { do: 'cut', device: this.#device() }));
       case 'crash':
         return this.#repeat(1, 4, () => this.#crash());
       case 'tabs':
         return this.#tabs();
       case 'disk':
-        this.#repeat(0, 2, () => this.#add(this.#time(), { do: 'fullDisk', device: this.#device(), forMs: length() }));
-        return this.#repeat(0, 2, () => this.#add(this.#time(), { do: 'slowDisk', device: this.#device(), forMs: length() }));
+        this.#repeat(0, 2, () => this.#trouble(this.#time(), { do: 'fullDisk', device: this.#device(), forMs: length() }));
+        return this.#repeat(0, 2, () => this.#trouble(this.#time(), { do: 'slowDisk', device: this.#device(), forMs: length() }));
       case 'backup':
         return this.#repeat(1, 2, () => this.#inOrder(this.#device(), 'backup', 'restoreBackup'));
       case 'clone':
-        return this.#repeat(1, 2, () => this.#add(this.#time(), { do: 'clone', device: this.#device(), as: this.#clones++ }));
+        return this.#repeat(1, 2, () => this.#trouble(this.#time(), { do: 'clone', device: this.#device(), as: this.#clones++ }));
       case 'corrupt':
-        return this.#add(this.#time(), { do: 'corrupt', device: this.#device() });
+        return this.#trouble(this.#time(), { do: 'corrupt', device: this.#device() });
       case 'clock':
-        this.#repeat(0, 3, () => this.#add(this.#time(), { do: 'clock', device: this.#device(), byMs: dice.pick([-5 * year, -day, -70_000, -1_000, 1_000, 70_000, day, 5 * year]) }));
-        return this.#repeat(0, 1, () => this.#add(this.#time(), { do: 'serverClock', byMs: dice.pick([-60_000, -5_000, 5_000, 120_000]) }));
+        this.#repeat(0, 3, () =>
+          this.#trouble(this.#time(), {
+            do: 'clock',
+            device: this.#device(),
+            byMs: dice.pick([-5 * year, -day, -70_000, -1_000, 1_000, 70_000, day, 5 * year]),
+          }),
+        );
+        return this.#repeat(0, 1, () =>
+          this.#trouble(this.#time(), { do: 'serverClock', byMs: dice.pick([-60_000, -5_000, 5_000, 120_000]) }),
+        );
       case 'server-crash':
-        return this.#repeat(1, 3, () => this.#add(this.#time(), { do: 'crashServer', node: dice.below(2), forMs: dice.pick([100, 5_000, 40_000]) }));
+        return this.#repeat(1, 3, () =>
+          this.#trouble(this.#time(), { do: 'crashServer', node: dice.below(2), forMs: dice.pick([100, 5_000, 40_000]) }),
+        );
       case 'database':
         return this.#repeat(1, 3, () =>
-          this.#add(this.#time(), { do: 'database', forMs: length(), failure: dice.pick([0, 0.1, 0.5]), lostCommit: dice.pick([0, 0.3]), maxDelayMs: dice.pick([20, 500, 8_000]) }),
+          this.#trouble(this.#time(), {
+            do: 'database',
+            forMs: length(),
+            failure: dice.pick([0, 0.1, 0.5]),
+            lostCommit: dice.pick([0, 0.3]),
+            maxDelayMs: dice.pick([20, 500, 8_000]),
+          }),
         );
       case 'restore':
         return this.#restoreServer(true);
       case 'silent-restore':
         return this.#restoreServer(false);
       case 'wipe':
-        if (dice.chance(0.5)) return this.#add(this.#time(), { do: 'serverWipe' });
-        return this.#add(this.#time(), { do: 'wipeDevice', device: this.#device() });
+        if (dice.chance(0.5)) return this.#trouble(this.#time(), { do: 'serverWipe' });
+        return this.#trouble(this.#time(), { do: 'wipeDevice', device: this.#device() });
       case 'collect':
-        return this.#repeat(1, 5, () => this.#add(this.#time(), { do: 'collect' }));
+        return this.#repeat(1, 5, () => this.#trouble(this.#time(), { do: 'collect' }));
       case 'revoke':
         return this.#revoke();
       case 'token':
-        return this.#repeat(0, 2, () => this.#add(this.#time(), { do: 'endSessions', user: 0 }));
+        return this.#repeat(0, 2, () => this.#trouble(this.#time(), { do: 'endSessions', user: 0 }));
       case 'schema':
-        return this.#add(this.#time(), { do: 'refuseProtocol', forMs: dice.pick([5_000, 100_000]) });
+        return this.#trouble(this.#time(), { do: 'refuseProtocol', forMs: dice.pick([5_000, 100_000]) });
     }
   }
 
@@ -252,41 +298,41 @@ class Generator {
     const work = this.#dice.pick(this.#steps);
     const device = 'device' in work && this.#dice.chance(0.7) ? work.device : this.#device();
     const at = this.#dice.chance(0.7) ? work.at + this.#dice.pick([0, 1, 3, 8, 20, 60]) : this.#time();
-    this.#add(at, { do: 'kill', device, tab: 0 });
-    this.#add(at + this.#dice.pick([10, 1_000, 20_000]), { do: 'start', device, tab: 0 });
+    this.#trouble(at, { do: 'kill', device, tab: 0 });
+    this.#trouble(at + this.#dice.pick([10, 1_000, 20_000]), { do: 'start', device, tab: 0 });
   }
 
   #tabs(): void {
     const device = this.#device();
-    this.#add(this.#dice.below(this.#setup.calmAtMs / 2), { do: 'start', device, tab: 1 });
+    this.#trouble(this.#dice.below(this.#setup.calmAtMs / 2), { do: 'start', device, tab: 1 });
     this.#repeat(1, 4, () => {
       const tab = this.#dice.below(2);
       const at = this.#time();
       const forMs = this.#dice.pick([10, 2_000, 30_000]);
       const what = this.#dice.below(3);
-      if (what === 2) return this.#add(at, { do: 'sleep', device, tab, forMs });
-      this.#add(at, { do: what === 0 ? 'kill' : 'close', device, tab });
-      this.#add(at + forMs, { do: 'start', device, tab });
+      if (what === 2) return this.#trouble(at, { do: 'sleep', device, tab, forMs });
+      this.#trouble(at, { do: what === 0 ? 'kill' : 'close', device, tab });
+      this.#trouble(at + forMs, { do: 'start', device, tab });
     });
   }
 
   #inOrder(device: number, first: 'backup', second: 'restoreBackup'): void {
     const [a, b] = [this.#time(), this.#time()].sort((x, y) => x - y) as [number, number];
-    this.#add(a, { do: first, device });
-    this.#add(b, { do: second, device });
+    this.#trouble(a, { do: first, device });
+    this.#trouble(b, { do: second, device });
   }
 
   #restoreServer(newEpoch: boolean): void {
     const [a, b] = [this.#time(), this.#time()].sort((x, y) => x - y) as [number, number];
-    this.#add(a, { do: 'serverBackup' });
-    this.#add(b, { do: 'serverRestore', newEpoch });
-    if (this.#dice.chance(0.2)) this.#add(b + this.#dice.between(1_000, 60_000), { do: 'serverRestore', newEpoch });
+    this.#trouble(a, { do: 'serverBackup' });
+    this.#trouble(b, { do: 'serverRestore', newEpoch });
+    if (this.#dice.chance(0.2)) this.#trouble(b + this.#dice.between(1_000, 60_000), { do: 'serverRestore', newEpoch });
   }
 
   #revoke(): void {
     const device = this.#device();
     const at = this.#time();
-    this.#add(at, { do: 'revoke', device, which: this.#dice.pick(['replica', 'login']) });
-    if (this.#dice.chance(0.6)) this.#add(at + this.#dice.between(1_000, 60_000), { do: 'login', device });
+    this.#trouble(at, { do: 'revoke', device, which: this.#dice.pick(['replica', 'login']) });
+    if (this.#dice.chance(0.6)) this.#trouble(at + this.#dice.between(1_000, 60_000), { do: 'login', device });
   }
 }

@@ -3,11 +3,11 @@
  * again at the end by the oracles. It sees everything and changes nothing.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Change } from '../../src/core/change.ts';
 import type { DeviceId, Epoch, MemoryId, UserId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import type { Change } from '../../src/core/change.ts';
-import type { OutboxOp, ReplicaChange } from '../../src/sync/replica-change.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
+import type { OutboxOp, ReplicaChange } from '../../src/sync/replica-change.ts';
 import type { SimulatedDevice } from './device.ts';
 import { createReferenceLog, type ReferenceLog, type ReferenceRow } from './reference-merge.ts';
 import type { DiskState } from './slow-disk.ts';
@@ -47,6 +47,11 @@ export interface Owed extends Writing {
   readonly device: SimulatedDevice;
 }
 
+export interface Kept extends Writing {
+  readonly device: SimulatedDevice;
+  readonly diskLife: number;
+}
+
 /** A user's log through all of its lineages. */
 export interface History {
   readonly log: VolatileLog;
@@ -62,8 +67,12 @@ export interface History {
   /** How often somebody wrote a value, by register and value. */
   readonly writings: Map<string, Set<string>>;
   /** Reference by image: backups that may come back. */
-  readonly kept: Map<LogImage, { readonly reference: ReferenceLog; readonly rows: Map<number, ReferenceRow> }>;
+  readonly backups: Map<LogImage, { readonly reference: ReferenceLog; readonly rows: Map<number, ReferenceRow> }>;
   owed: Owed[];
+  /** What a client said was kept, on the life of a disk that was then. */
+  readonly kept: Kept[];
+  /** Values that the server refused and a device kept for its user. */
+  readonly refused: Set<string>;
   /** A restore without a new epoch happened: what was lost then nobody can know. */
   isSilent: boolean;
 }
@@ -98,8 +107,10 @@ export class Judge {
       everByDot: new Map(),
       everWritten: new Set(),
       writings: new Map(),
-      kept: new Map(),
+      backups: new Map(),
       owed: [],
+      kept: [],
+      refused: new Set(),
       isSilent: false,
     });
   }
@@ -123,8 +134,8 @@ export class Judge {
 
   /** The store was backed up: the reference goes back with it if it is restored. */
   keep(userId: UserId): void {
-    const { log, kept, reference, rows } = this.historyOf(userId);
-    kept.set(log.image, { reference: reference.copy(), rows: new Map(rows) });
+    const { log, backups, reference, rows } = this.historyOf(userId);
+    backups.set(log.image, { reference: reference.copy(), rows: new Map(rows) });
   }
 
   /** The store goes back to `image`, or to nothing. */
@@ -132,9 +143,9 @@ export class Judge {
     const history = this.historyOf(userId);
     history.endedRows.push(history.rows);
     history.endedHashes.push(history.log.image.hashes);
-    const kept = image === null ? undefined : history.kept.get(image);
-    history.reference = kept?.reference.copy() ?? createReferenceLog();
-    history.rows = new Map(kept?.rows);
+    const back = image === null ? undefined : history.backups.get(image);
+    history.reference = back?.reference.copy() ?? createReferenceLog();
+    history.rows = new Map(back?.rows);
     history.isSilent ||= isSilent;
     // What was offered is gone again, or still waits in an outbox; what is shown now is owed anew.
     history.owed = [];
@@ -153,6 +164,8 @@ export class Judge {
   deviceCommitted(device: SimulatedDevice, change: ReplicaChange, before: DiskState): void {
     const history = this.historyOf(device.options.userId);
     this.#noteNewOps(device, change, before);
+    for (const { op } of change.rejected ?? [])
+      for (const { register, value } of op.change.writes) history.refused.add(keyOf({ memoryId: op.memoryId, register, value }));
     this.#checkSettled(device, history, change, before);
     this.#checkRows(device, history, change);
     this.#checkPrefix(device, history, change, before);
@@ -169,14 +182,23 @@ export class Judge {
       history.everWritten.add(keyOf({ memoryId: event.memoryId, register, value }));
   }
 
-  #noteNewOps(device: SimulatedDevice, { added, outbox }: ReplicaChange, before: DiskState): void {
-    const known = outbox === undefined ? null : new Set([...before.outbox.values()].map(identityOf));
+  #noteNewOps(device: SimulatedDevice, { added, outbox, meta }: ReplicaChange, before: DiskState): void {
+    const { userId, name } = device.options;
+    const known = outbox === undefined ? [] : [...before.outbox.values()].map(identityOf);
     for (const op of outbox ?? added ?? []) {
       const identity = identityOf(op);
-      if (known?.has(identity) === true) continue;
-      for (const { register, value } of op.change.writes)
-        this.wrote(device.options.userId, { memoryId: op.memoryId, register, value }, `${device.options.name} ${identity}`);
+      const at = known.indexOf(identity);
+      // What is offered again may be the same as an op that waits: two of one kind are two writings.
+      if (at !== -1) known.splice(at, 1);
+      else this.#wroteOp(userId, op, `${name} ${device.diskLife} ${identity} ${meta.version}`);
     }
+    // Two copies of a device that wait with the same op lose its dot when the log begins anew: then each is a writing.
+    if (device.isCopied && meta.resync?.reason === 'lineage' && before.meta?.resync?.reason !== 'lineage')
+      for (const op of before.outbox.values()) this.#wroteOp(userId, op, `${name} ${device.diskLife} ${identityOf(op)} in another lineage`);
+  }
+
+  #wroteOp(userId: UserId, { memoryId, change }: OutboxOp, by: string): void {
+    for (const { register, value } of change.writes) this.wrote(userId, { memoryId, register, value }, by);
   }
 
   /** SYN-13: an op leaves the outbox when its event is in the log, and only then. */
@@ -184,13 +206,16 @@ export class Judge {
     const { settled, outbox } = change;
     if (settled === undefined && outbox === undefined) return;
     const left = new Set((outbox ?? []).map(identityOf));
-    const isGone = (op: OutboxOp): boolean => (outbox === undefined ? settled?.includes(op.counter) === true : !left.has(identityOf(op)));
+    const isGone = (op: OutboxOp): boolean =>
+      outbox === undefined ? settled?.includes(op.counter) === true : !left.has(identityOf(op));
     const owner = before.meta?.device;
     for (const op of before.outbox.values()) {
       if (!isGone(op) || owner === undefined) continue;
       const dots = [dotOf(owner, op.counter), ...(op.origin === undefined ? [] : [dotOf(op.origin.device, op.origin.counter)])];
       const events = dots.flatMap((dot) => history.everByDot.get(dot) ?? []);
-      const own = events.filter((event) => event.memoryId === op.memoryId && (event.change === null || isSameChange(event.change, op.change)));
+      const own = events.filter(
+        (event) => event.memoryId === op.memoryId && (event.change === null || isSameChange(event.change, op.change)),
+      );
       if (own.length === 0)
         this.accuse('acked then lost', `${device.options.name} let go of op ${op.counter} (${describe(op)}), which is in no log`);
       const isRejected = own.length > 0 && own.every((event) => event.outcome === 'rejected');
@@ -216,21 +241,20 @@ export class Judge {
   }
 
   /** SYN-4: outside of a snapshot a device holds an exact prefix of the log. */
-  #checkPrefix(device: SimulatedDevice, history: History, { meta, settled, rows, removed }: ReplicaChange, before: DiskState): void {
+  #checkPrefix(
+    device: SimulatedDevice,
+    history: History,
+    { meta, settled, rows, removed }: ReplicaChange,
+    before: DiskState,
+  ): void {
     if (rows === undefined && removed === undefined && settled === undefined && meta.cursor === before.meta?.cursor) return;
     if (meta.snapshot !== null || meta.resync !== null) return;
     if (device.isCorrupted || history.isSilent) return;
     const hash = stateHashToString(meta.stateHash);
     const lineages = [history.log.image.hashes, ...history.endedHashes];
     // A snapshot is newer than its cursor, until the delta behind it has caught up.
-    if (device.snapshotUntil !== null) {
-      if (meta.cursor >= device.snapshotUntil) device.snapshotUntil = null;
-      else return;
-    }
-    if (before.meta?.snapshot != null || before.meta?.resync != null || (before.meta?.cursor === 0 && meta.cursor > 0)) {
-      device.snapshotUntil = history.log.head.seq;
-      if (meta.cursor < history.log.head.seq) return;
-    }
+    if (device.snapshotUntil !== null && meta.cursor < device.snapshotUntil) return;
+    device.snapshotUntil = null;
     if (!lineages.some((hashes) => hashes[meta.cursor] === hash))
       this.accuse('cursor gap', `${device.options.name} at cursor ${meta.cursor} holds no prefix of the log`);
   }
@@ -269,7 +293,8 @@ export const describe = ({ memoryId, change }: Pick<OutboxOp, 'memoryId' | 'chan
   `${memoryId.slice(0, 4)} ${change.writes.map(({ register, value }) => `${register}=${JSON.stringify(value)}`).join(' ')}`;
 
 /** Registers whose values are written once in a run: they tell where a value went. */
-export const isTraced = (register: string): boolean => register === 'content' || register === 'confidence' || register === 'source';
+export const isTraced = (register: string): boolean =>
+  register === 'content' || register === 'confidence' || register === 'source';
 
 /** A memory that it showed as deleted has no values to show. */
 export function writingsOf(row: Memory): Writing[] {
@@ -280,5 +305,8 @@ export function writingsOf(row: Memory): Writing[] {
 }
 
 export function isSameRow(row: Memory, reference: ReferenceRow): boolean {
-  return isDeepStrictEqual({ ...row, tags: [...row.tags].sort(), source: row.source ?? null }, { ...reference, tags: [...reference.tags] });
+  return isDeepStrictEqual(
+    { ...row, tags: [...row.tags].sort(), source: row.source ?? null },
+    { ...reference, tags: [...reference.tags] },
+  );
 }

@@ -5,6 +5,7 @@
  */
 import { unpackClientFrame } from '../../src/protocol/binary-codec.ts';
 import type { Dice } from './dice.ts';
+import type { Mutant } from './mutant.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { Timeline } from './timeline.ts';
 import type { ServerNode } from './volatile-server.ts';
@@ -82,14 +83,16 @@ export class DeviceNetwork {
   readonly #timeline: Timeline;
   readonly #dice: (name: string) => Dice;
   readonly #witness: NetworkWitness;
+  readonly #mutant: Mutant | null;
   readonly #sockets = new Set<SimulatedSocket>();
   #opened = 0;
   #requested = 0;
   /** A PUSH that a proxy kept, to send it again. */
   #kept: { readonly frame: Uint8Array; readonly speaker: string } | null = null;
 
-  constructor(timeline: Timeline, dice: (name: string) => Dice, witness: NetworkWitness) {
+  constructor(timeline: Timeline, dice: (name: string) => Dice, witness: NetworkWitness, mutant: Mutant | null) {
     this.#timeline = timeline;
+    this.#mutant = mutant;
     this.#dice = dice;
     this.#witness = witness;
   }
@@ -97,7 +100,14 @@ export class DeviceNetwork {
   open(node: ServerNode, events: SocketEvents): DeviceSocket {
     const index = this.#opened++;
     const socket = new SimulatedSocket(
-      { timeline: this.#timeline, dice: this.#dice(`socket ${index}`), weather: this.weather, witness: this.#witness, network: this },
+      {
+        timeline: this.#timeline,
+        dice: this.#dice(`socket ${index}`),
+        weather: this.weather,
+        witness: this.#witness,
+        network: this,
+        mutant: this.#mutant,
+      },
       index,
       node,
       events,
@@ -130,7 +140,11 @@ export class DeviceNetwork {
    * An HTTP request. It may never arrive, arrive twice, or its answer may be lost.
    * @param done null: the network failed. Not called at all where nothing ever comes back.
    */
-  request<T>(node: ServerNode, serve: (node: ServerNode, respond: (answer: T) => void) => void, done: (answer: T | null) => void): void {
+  request<T>(
+    node: ServerNode,
+    serve: (node: ServerNode, respond: (answer: T) => void) => void,
+    done: (answer: T | null) => void,
+  ): void {
     const { weather } = this;
     const dice = this.#dice(`request ${this.#requested++}`);
     const delay = (): number => weather.minDelayMs + (weather.maxDelayMs - weather.minDelayMs) * dice.next() ** 3;
@@ -187,6 +201,7 @@ interface SocketDeps {
   readonly weather: NetworkWeather;
   readonly witness: NetworkWitness;
   readonly network: DeviceNetwork;
+  readonly mutant: Mutant | null;
 }
 
 type Direction = 'up' | 'down';
@@ -229,7 +244,7 @@ class SimulatedSocket implements DeviceSocket {
     this.#deps.witness.up(this.index, frame);
     if (isHello(frame)) this.#speaker = speakerOf(frame);
     else if (isPush(frame)) this.#repeatKept();
-    this.#put('up', frame);
+    for (const sent of this.#deps.mutant?.up?.(frame) ?? [frame]) this.#put('up', sent);
   }
 
   /** The device closes: what it sent before still goes out, then the server learns of it. */
@@ -281,7 +296,11 @@ class SimulatedSocket implements DeviceSocket {
     if (isRefused) return this.#learnDevice(this.#delay(), 1006, 'refused');
     this.#isOpen = true;
     this.#connection = this.node.connect({
-      send: (frame) => this.#put('down', frame),
+      send: (frame) => {
+        const frames = this.#deps.mutant?.down?.(frame) ?? [frame];
+        if (frames.length === 0) this.#connection?.taken(frame.length);
+        for (const sent of frames) this.#put('down', sent);
+      },
       close: (code, reason) => this.#closeFromServer(code, reason),
       pause: () => {
         this.#isPaused = true;

@@ -1,6 +1,7 @@
 /** What must hold when the nemeses have stopped and everybody had time (see judge.ts for what is checked on the way). */
-import type { Client } from '../../src/client/client-api.ts';
+
 import { isDeepStrictEqual } from 'node:util';
+import type { Client } from '../../src/client/client-api.ts';
 import { eventHash, genesisHash, payloadHash } from '../../src/core/hash-chain.ts';
 import type { UserId } from '../../src/core/ids.ts';
 import { addRow, emptyStateHash, stateHashToString } from '../../src/core/state-hash.ts';
@@ -17,8 +18,8 @@ export function judgeEnd(world: World): void {
   const { judge } = world;
   for (const [userId, history] of judge.histories) {
     judgeServer(judge, history);
-    judgeValues(judge, history, ownDevices(world, userId));
     for (const device of ownDevices(world, userId)) judgeDevice(world, history, device);
+    judgeValues(judge, history, ownDevices(world, userId));
   }
   judgeTenants(world);
   for (const [client, screen] of world.screens) judgeScreen(judge, client, screen);
@@ -47,7 +48,8 @@ function judgeServer(judge: Judge, { log, reference }: History): void {
     if (row === undefined || !isSameRow(row, expected))
       judge.accuse('older write won', `the server has ${JSON.stringify(row)}, by the rules ${JSON.stringify(expected)}`);
   }
-  if (rows.size !== reference.rows.size) judge.accuse('older write won', `the server has ${rows.size} rows, by the rules ${reference.rows.size}`);
+  if (rows.size !== reference.rows.size)
+    judge.accuse('older write won', `the server has ${rows.size} rows, by the rules ${reference.rows.size}`);
   judgeChain(judge, image);
   judgeDots(judge, image);
   judgeTombstones(judge, image, reference);
@@ -66,14 +68,16 @@ function judgeChain(judge: Judge, { head, events, states }: LogImage): void {
   if (Buffer.compare(hash, head.hash) !== 0) judge.accuse('chain broken', 'the head has another hash');
   let sum = emptyStateHash;
   for (const { id, seq } of states.values()) sum = addRow(sum, id, seq);
-  if (stateHashToString(sum) !== stateHashToString(head.stateHash)) judge.accuse('chain broken', 'the head has another state hash than its rows');
+  if (stateHashToString(sum) !== stateHashToString(head.stateHash))
+    judge.accuse('chain broken', 'the head has another state hash than its rows');
 }
 
 /** LOG-2: counters of a device go up by one, and no op of a device is in the log twice. */
 function judgeDots(judge: Judge, { truth }: LogImage): void {
   const last = new Map<string, number>();
   for (const { device, counter, seq } of truth) {
-    if (counter !== (last.get(device) ?? 0) + 1) judge.accuse('duplicate effect', `seq ${seq} has counter ${counter} after ${last.get(device) ?? 0}`);
+    if (counter !== (last.get(device) ?? 0) + 1)
+      judge.accuse('duplicate effect', `seq ${seq} has counter ${counter} after ${last.get(device) ?? 0}`);
     last.set(device, counter);
   }
 }
@@ -91,7 +95,8 @@ function judgeTombstones(judge: Judge, { truth }: LogImage, { rows }: History['r
   }
   for (const [id, seq] of lastDelete) {
     const row = rows.get(id as never);
-    if (row !== undefined && !row.deleted && (revived.get(id) ?? 0) < seq) judge.accuse('resurrection', `${id} was deleted at ${seq} and is live`);
+    if (row !== undefined && !row.deleted && (revived.get(id) ?? 0) < seq)
+      judge.accuse('resurrection', `${id} was deleted at ${seq} and is live`);
   }
 }
 
@@ -105,14 +110,33 @@ function judgeValues(judge: Judge, history: History, devices: readonly Simulated
       const key = keyOf({ memoryId: event.memoryId, register, value });
       seqsByKey.set(key, [...(seqsByKey.get(key) ?? []), event.seq]);
       if (!isAccountedFor(history, event, register, value))
-        judge.accuse('value lost', `${register} ${JSON.stringify(value)} of seq ${event.seq} is nowhere, and nobody who had seen it wrote over it`);
+        judge.accuse(
+          'value lost',
+          `${register} ${JSON.stringify(value)} of seq ${event.seq} is nowhere, and nobody who had seen it wrote over it`,
+        );
     }
   }
   for (const [key, seqs] of seqsByKey) {
     const writings = history.writings.get(key)?.size ?? 0;
-    if (seqs.length > writings) judge.accuse('duplicate effect', `${key} was written ${writings} times and is in the log at ${seqs.join(', ')}`);
+    if (seqs.length > writings)
+      judge.accuse('duplicate effect', `${key} was written ${writings} times and is in the log at ${seqs.join(', ')}`);
   }
+  judgeKept(judge, history);
   judgeOwed(judge, history, devices);
+}
+
+/** What a client said is kept is in a log, or refused and told so; but for a disk that was exchanged or an op that still waits. */
+function judgeKept(judge: Judge, history: History): void {
+  for (const kept of history.kept) {
+    const { device, diskLife } = kept;
+    if (device.diskLife !== diskLife || device.isRevoked) continue;
+    const key = keyOf(kept);
+    if (!history.everWritten.has(key) && !history.refused.has(key))
+      judge.accuse(
+        'acked then lost',
+        `${device.options.name} said that ${kept.register} ${JSON.stringify(kept.value)} is kept, and it is nowhere`,
+      );
+  }
 }
 
 function isAccountedFor({ log, reference }: History, event: TrueEvent, register: string, value: unknown): boolean {
@@ -125,7 +149,9 @@ function isAccountedFor({ log, reference }: History, event: TrueEvent, register:
     if (conflict.memoryId !== event.memoryId || conflict.register !== register) continue;
     if (JSON.stringify(conflict.loserValue) === text || JSON.stringify(conflict.winnerValue) === text) return true;
   }
-  const same = truth.filter((other) => other.memoryId === event.memoryId && other.outcome !== 'rejected' && writes(other, register) === text);
+  const same = truth.filter(
+    (other) => other.memoryId === event.memoryId && other.outcome !== 'rejected' && writes(other, register) === text,
+  );
   const later = truth.filter((other) => other.memoryId === event.memoryId && other.seq > event.seq);
   return later.some(
     (other) =>
@@ -148,15 +174,22 @@ function judgeOwed(judge: Judge, history: History, devices: readonly SimulatedDe
     if (debt.device.isRevoked || !devices.includes(debt.device)) continue;
     const key = keyOf(debt);
     const inLog = history.log.image.truth.some(
-      (event) => event.memoryId === debt.memoryId && event.change?.writes.some(({ register, value }) => keyOf({ memoryId: debt.memoryId, register, value }) === key),
+      (event) =>
+        event.memoryId === debt.memoryId &&
+        event.change?.writes.some(({ register, value }) => keyOf({ memoryId: debt.memoryId, register, value }) === key),
     );
     const row = history.reference.rows.get(debt.memoryId);
     if (debt.register === 'deleted' && row?.deleted !== false) continue;
     const isRejected = devices.some(({ disk }) =>
-      [...disk.place.disk.content.rejected.values()].some(({ op }) => op.memoryId === debt.memoryId && JSON.stringify(op.change).includes(JSON.stringify(debt.value))),
+      [...disk.place.disk.content.rejected.values()].some(
+        ({ op }) => op.memoryId === debt.memoryId && JSON.stringify(op.change).includes(JSON.stringify(debt.value)),
+      ),
     );
     if (!inLog && !isRejected && row?.erased !== true)
-      judge.accuse('acked then lost', `${debt.device.options.name} showed ${debt.register} ${JSON.stringify(debt.value)} at a restore, and it was not offered again`);
+      judge.accuse(
+        'acked then lost',
+        `${debt.device.options.name} showed ${debt.register} ${JSON.stringify(debt.value)} at a restore, and it was not offered again`,
+      );
   }
 }
 
@@ -167,7 +200,10 @@ function judgeDevice(world: World, history: History, device: SimulatedDevice): v
   if (device.isRevoked) return judgeRevoked(judge, device);
   if (!isSettled(world, device)) {
     const statuses = device.tabs.map(({ index, client }) => `tab ${index} ${JSON.stringify(client.status)}`);
-    return judge.accuse('outbox stuck', `${name}: outbox ${outbox.size}, cursor ${meta?.cursor} of ${history.log.head.seq}; ${statuses.join('; ')}`);
+    return judge.accuse(
+      'outbox stuck',
+      `${name}: outbox ${outbox.size}, cursor ${meta?.cursor} of ${history.log.head.seq}; ${statuses.join('; ')}`,
+    );
   }
   const { image, head, stateHash } = history.log;
   const expected = new Map([...image.states].map(([id, state]) => [id, stateToMemory(state)]));
@@ -177,7 +213,8 @@ function judgeDevice(world: World, history: History, device: SimulatedDevice): v
     if (!isEqual) judge.accuse('divergence', `${name} has ${JSON.stringify(own)}, the server ${JSON.stringify(row)}`);
   }
   for (const id of rows.keys()) if (!expected.has(id)) judge.accuse('divergence', `${name} has ${id}, the server has not`);
-  if (meta !== null && stateHashToString(meta.stateHash) !== stateHash) judge.accuse('divergence', `${name} has another state hash at ${head.seq}`);
+  if (meta !== null && stateHashToString(meta.stateHash) !== stateHash)
+    judge.accuse('divergence', `${name} has another state hash at ${head.seq}`);
   // Where a seq was given twice within one epoch, to the same memory, nothing tells the two states apart.
   if (history.isSilent) return;
   for (const { index, client } of device.tabs) judgeTab(judge, history, `${name} tab ${index}`, client);
@@ -188,23 +225,27 @@ const normal = (row: object): object => ({ ...row, tags: [...((row as { tags: re
 function judgeTab(judge: Judge, { log }: History, name: string, client: Client): void {
   const live = [...log.image.states.values()].map(stateToMemory).filter((row) => !row.deleted && !row.erased);
   const listed = client.list();
-  if (listed.length !== live.length || client.count() !== live.length) judge.accuse('divergence', `${name} lists ${listed.length} memories, the server ${live.length}`);
+  if (listed.length !== live.length || client.count() !== live.length)
+    judge.accuse('divergence', `${name} lists ${listed.length} memories, the server ${live.length}`);
   for (const row of live) {
     const shown = client.get(row.id);
-    if (shown?.content !== row.content || shown.isPending || shown.seq !== row.seq) judge.accuse('divergence', `${name} shows ${JSON.stringify(shown)}, the server ${JSON.stringify(row)}`);
+    if (shown?.content !== row.content || shown.isPending || shown.seq !== row.seq)
+      judge.accuse('divergence', `${name} shows ${JSON.stringify(shown)}, the server ${JSON.stringify(row)}`);
   }
   const own = client.conflicts().map(({ id, winner, loser }) => `${id} ${winner.seq} ${loser.seq}`);
   const open = openConflicts(log.image).map(({ id, winnerSeq, loserSeq }) => `${id} ${winnerSeq} ${loserSeq}`);
-  if (own.sort().join() !== open.sort().join()) judge.accuse('conflict lists', `${name} has [${own.join(', ')}], the server [${open.join(', ')}]`);
+  if (own.sort().join() !== open.sort().join())
+    judge.accuse('conflict lists', `${name} has [${own.join(', ')}], the server [${open.join(', ')}]`);
   const { state, outbox, behind, stuck } = client.status;
-  if (state !== 'live' || outbox !== 0 || behind !== 0 || stuck !== null) judge.accuse('status untrue', `${name} says ${JSON.stringify(client.status)} when all is done`);
+  if (state !== 'live' || outbox !== 0 || behind !== 0 || stuck !== null)
+    judge.accuse('status untrue', `${name} says ${JSON.stringify(client.status)} when all is done`);
 }
 
 function judgeRevoked(judge: Judge, device: SimulatedDevice): void {
   for (const { index, client } of device.tabs) {
     const { state, stuck } = client.status;
-    const isTold = stuck?.reason === 'device_revoked' || stuck?.reason === 'unauthorized';
-    if (state !== 'live' && !isTold) judge.accuse('status untrue', `${device.options.name} tab ${index} was revoked and says ${JSON.stringify(client.status)}`);
+    if (state !== 'live' && stuck === null)
+      judge.accuse('status untrue', `${device.options.name} tab ${index} was revoked and says ${JSON.stringify(client.status)}`);
   }
 }
 
@@ -227,8 +268,12 @@ function judgeScreen(judge: Judge, client: Client, { device, shown }: Screen): v
   const all = [...client.list(), ...client.list({ deleted: true })];
   for (const memory of all) {
     const actual = JSON.stringify(client.get(memory.id));
-    if (shown.get(memory.id) !== actual) judge.accuse('subscription missed', `${device.options.name} tab ${tab.index} was not told of ${actual}, shows ${shown.get(memory.id)}`);
+    if (shown.get(memory.id) !== actual)
+      judge.accuse(
+        'subscription missed',
+        `${device.options.name} tab ${tab.index} was not told of ${actual}, shows ${shown.get(memory.id)}`,
+      );
   }
-  if (shown.size !== all.length) judge.accuse('subscription missed', `${device.options.name} tab ${tab.index} shows ${shown.size} memories of ${all.length}`);
+  if (shown.size !== all.length)
+    judge.accuse('subscription missed', `${device.options.name} tab ${tab.index} shows ${shown.size} memories of ${all.length}`);
 }
-

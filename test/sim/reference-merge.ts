@@ -129,7 +129,8 @@ function collect(records: Map<MemoryId, Record>, event: TrueEvent): string | nul
   for (const id of event.collected?.ids ?? []) {
     const record = records.get(id);
     if (record === undefined) complaint = `collected ${id}, which is not there`;
-    else if (record.registers.get('deleted')?.value !== true || record.isErased) complaint = `collected ${id}, which is no tombstone`;
+    else if (record.registers.get('deleted')?.value !== true || record.isErased)
+      complaint = `collected ${id}, which is no tombstone`;
     records.delete(id);
   }
   return complaint;

@@ -6,8 +6,8 @@ import { MalformedValue } from '../../src/protocol/packed-values.ts';
 import type { AppendResult, Replica } from '../../src/server/command/append-request.ts';
 import { openSession, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
 import type { Effect, Input, PushAnswer } from '../../src/sync/session-io.ts';
-import type { Principal, ServerNode } from './volatile-server.ts';
 import type { Commit, LogPiece, VolatileLog } from './volatile-log.ts';
+import type { Principal, ServerNode } from './volatile-server.ts';
 
 /** What the connection asks of the network below it. */
 export interface ServerSocket {
@@ -178,7 +178,6 @@ export class ServerConnection {
         if (opened === null) return refuse('unauthorized');
         this.#input({ kind: 'opened', opened, now: this.#node.now() });
         this.#takeWaiting();
-        this.#node.touchDevice(principal.userId, replica, hello.cursor);
       },
       refuse,
     );

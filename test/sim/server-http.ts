@@ -1,17 +1,18 @@
 /** The HTTP twins (docs/PROTOCOL.md), played over the same logs: hello, push, updates, snapshot, and the list of conflicts. */
 import { type ErrorCode, errorTable } from '../../src/core/errors.ts';
+import { hlcToString } from '../../src/core/clock.ts';
 import type { DeviceId, Epoch, MemoryId } from '../../src/core/ids.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
 import { packDelta, packServerFrame } from '../../src/protocol/binary-codec.ts';
 import type { Hello } from '../../src/protocol/frames.ts';
 import { eventToJson, opFromJson } from '../../src/protocol/json-codec.ts';
 import type { JsonPushedOp } from '../../src/protocol/json-frames.ts';
-import type { ConflictChange } from '../../src/server/command/user-plan.ts';
 import type { Replica } from '../../src/server/command/append-request.ts';
+import type { ConflictChange } from '../../src/server/command/user-plan.ts';
 import { answerHello, refuseHello } from '../../src/sync/answer-hello.ts';
+import type { ConnectionLimits } from './server-connection.ts';
 import type { LogImage, VolatileLog } from './volatile-log.ts';
 import type { Principal, ServerNode } from './volatile-server.ts';
-import type { ConnectionLimits } from './server-connection.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -66,6 +67,7 @@ const routes: Readonly<Record<string, (call: Call) => void>> = {
   'GET /memories/sync/updates': readUpdates,
   'GET /memories/sync/snapshot': readSnapshot,
   'GET /conflicts': listConflicts,
+  'GET /audit': listEvents,
 };
 
 function sayHello({ node, limits, principal, request, respond, fail }: Call): void {
@@ -77,7 +79,7 @@ function sayHello({ node, limits, principal, request, respond, fail }: Call): vo
   const opened = node.readOpened(principal, replica, hello);
   if (opened === null) return fail('unauthorized');
   const answer = answerHello(hello, opened, node.now(), limits);
-  node.touchDevice(principal.userId, replica, hello.cursor);
+  if (answer.type === 'WELCOME') node.touchDevice(principal.userId, replica, hello.cursor);
   const body =
     answer.type === 'RESET'
       ? answer
@@ -146,17 +148,25 @@ function readUpdates({ node, limits, principal, log, url, respond, fail }: Call)
 
 const cursorText = (epoch: Epoch, seq: number): string => `${epoch} ${seq}`;
 
-function readSnapshot({ limits, log, url, respond, fail }: Call): void {
+/** The head is read before the page: what changes meanwhile comes twice rather than never. */
+function readSnapshot({ node, limits, log, url, respond, fail }: Call): void {
   const asked = url.searchParams.get('at');
   const after = url.searchParams.get('after') as MemoryId | null;
-  const { seq, floor } = log.head;
+  const { seq, floor, epoch } = log.head;
   const at = asked === null ? seq : Number(asked);
   if (at > seq) return fail('cursor_ahead');
   if (at < floor) return fail('cursor_expired');
-  const memories = log.readPage(after, limits.snapshotMemories + 1);
-  const page = memories.slice(0, limits.snapshotMemories);
-  const next = memories.length > limits.snapshotMemories ? (page.at(-1)?.id ?? null) : null;
-  respond({ status: 200, body: packServerFrame({ type: 'SNAPSHOT', at, next, memories: page }) });
+  node.query(
+    'read page',
+    () => {
+      const memories = log.readPage(after, limits.snapshotMemories + 1);
+      const page = memories.slice(0, limits.snapshotMemories);
+      const next = memories.length > limits.snapshotMemories ? (page.at(-1)?.id ?? null) : null;
+      const body = packServerFrame({ type: 'SNAPSHOT', at, next, memories: page });
+      respond({ status: 200, body, headers: { 'sync-cursor': cursorText(epoch, at) } });
+    },
+    fail,
+  );
 }
 
 /** Newest first, with the cursor of the next page. */
@@ -166,6 +176,20 @@ function listConflicts({ log, url, respond }: Call): void {
   const open = openConflicts(log.image);
   const nextCursor = start + limit < open.length ? String(start + limit) : null;
   respond({ status: 200, body: JSON.stringify({ conflicts: open.slice(start, start + limit).map(conflictToJson), nextCursor }) });
+}
+
+/** Events that a replica wrote, oldest first. */
+function listEvents({ log, url, respond }: Call): void {
+  const limit = Math.min(Number(url.searchParams.get('limit')), 5);
+  const from = Math.max(Number(url.searchParams.get('fromSeq')), Number(url.searchParams.get('cursor') ?? 0));
+  const found = log.image.truth.filter(({ seq, device }) => seq >= from && device === url.searchParams.get('deviceId'));
+  const events = found.slice(0, limit).map((event) => ({
+    ...eventToJson(event),
+    replica: { id: event.device },
+    ...(event.rawHlc === null ? {} : { rawHlc: hlcToString(event.rawHlc) }),
+  }));
+  const next = found[limit];
+  respond({ status: 200, body: JSON.stringify({ events, nextCursor: next === undefined ? null : String(next.seq) }) });
 }
 
 export function openConflicts(image: LogImage): readonly ConflictChange[] {
@@ -190,5 +214,8 @@ function conflictToJson(conflict: ConflictChange): object {
 /** RFC 9457 */
 function problem(code: ErrorCode, members: object): HttpAnswer {
   const { status, title, cause } = errorTable[code];
-  return { status, body: JSON.stringify({ type: `urn:aibrain:problem:${code}`, title, status, code, detail: cause, ...members }) };
+  return {
+    status,
+    body: JSON.stringify({ type: `urn:aibrain:problem:${code}`, title, status, code, detail: cause, ...members }),
+  };
 }

@@ -19,7 +19,10 @@ const patienceMs = 3_600_000;
 /** Everything is over, and stays so. */
 const afterglowMs = 45_000;
 
-export async function simulate(schedule: Schedule, options: WorldOptions & { readonly prepare?: (world: World) => void } = { keepsTrace: false }): Promise<Outcome> {
+export async function simulate(
+  schedule: Schedule,
+  options: WorldOptions & { readonly prepare?: (world: World) => void } = { keepsTrace: false },
+): Promise<Outcome> {
   const world = createWorld(schedule, options);
   options.prepare?.(world);
   const { timeline, judge } = world;
@@ -27,12 +30,16 @@ export async function simulate(schedule: Schedule, options: WorldOptions & { rea
   try {
     watchStatus(world);
     await timeline.run(calmAtMs + 25_000, () => judge.defects.length > 0);
-    const allSettled = (): boolean => judge.defects.length > 0 || [...world.devices.values()].every((device) => isSettled(world, device));
-    await timeline.run(calmAtMs + patienceMs, allSettled);
-    const settledAfterMs = timeline.now - calmAtMs;
-    // What is fetched beside the log, and what would come undone again.
-    await timeline.run(timeline.now + afterglowMs, () => judge.defects.length > 0);
-    await timeline.run(calmAtMs + patienceMs, allSettled);
+    const allSettled = (): boolean =>
+      judge.defects.length > 0 || [...world.devices.values()].every((device) => isSettled(world, device));
+    let settledAfterMs = 0;
+    // Rest has to last: what is fetched beside the log comes a little later, and something may begin again.
+    for (let isAtRest = false; !isAtRest && timeline.now < calmAtMs + patienceMs; ) {
+      await timeline.run(calmAtMs + patienceMs, allSettled);
+      settledAfterMs = timeline.now - calmAtMs;
+      await timeline.run(timeline.now + afterglowMs, () => judge.defects.length > 0 || !allSettled());
+      isAtRest = allSettled();
+    }
     if (judge.defects.length === 0) judgeEnd(world);
     return outcomeOf(world, settledAfterMs);
   } catch (error) {

@@ -7,6 +7,7 @@ import { createVolatilePlace, type VolatileBackup, type VolatilePlace } from '..
 import { createVolatileStore } from '../../src/client/volatile-store.ts';
 import type { ReplicaChange, ReplicaMeta } from '../../src/sync/replica-change.ts';
 import type { Dice } from './dice.ts';
+import type { Mutant } from './mutant.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface DiskWitness {
@@ -17,6 +18,13 @@ export interface DiskWitness {
 
 export type DiskState = Readonly<VolatileBackup['content']>;
 
+export interface SlowDiskDeps {
+  readonly timeline: Timeline;
+  readonly dice: Dice;
+  readonly witness: DiskWitness;
+  readonly mutant: Mutant | null;
+}
+
 export interface SlowDisk {
   readonly place: VolatilePlace;
   readonly weather: { maxDelayMs: number; isFull: boolean };
@@ -24,7 +32,7 @@ export interface SlowDisk {
   open(isAlive: () => boolean): ClientStore;
 }
 
-export function createSlowDisk(timeline: Timeline, dice: Dice, witness: DiskWitness, backup?: VolatileBackup): SlowDisk {
+export function createSlowDisk({ timeline, dice, witness, mutant }: SlowDiskDeps, backup?: VolatileBackup): SlowDisk {
   const weather = { maxDelayMs: 0, isFull: false };
   const onWrite = (): 'ok' | 'full' => (weather.isFull && dice.chance(0.9) ? 'full' : 'ok');
   const place = createVolatilePlace(backup === undefined ? { onWrite } : { backup, onWrite });
@@ -63,9 +71,23 @@ export function createSlowDisk(timeline: Timeline, dice: Dice, witness: DiskWitn
         commit: (needs, plan) =>
           inOrder(async () => {
             const before = place.snapshot().content;
-            const committed = await store.commit(needs, plan);
-            if (committed.change !== null) witness.committed(committed.change, before);
-            return committed;
+            const mutate = mutant?.disk;
+            if (mutate === undefined) {
+              const committed = await store.commit(needs, plan);
+              if (committed.change !== null) witness.committed(committed.change, before);
+              return committed;
+            }
+            let meant: ReplicaChange | null = null;
+            const { change, result } = await store.commit(needs, (stored) => {
+              const planned = plan(stored);
+              meant = planned.change;
+              return planned.change === null ? planned : { ...planned, change: mutate(planned.change, before) };
+            });
+            if (change !== null) witness.committed(change, before);
+            return {
+              result,
+              change: change === null || meant === null ? change : { ...(meant as ReplicaChange), meta: change.meta },
+            };
           }),
         readNote: (name) => inOrder(() => store.readNote(name)),
         writeNote: (name, value) => inOrder(() => store.writeNote(name, value)),

@@ -2,7 +2,8 @@
  * What a database holds of one user, as values in this process: head, rows, events, conflicts, devices, ended epochs. What
  * is written to it is decided by the real plan (command/user-plan); a method is what one transaction would do.
  */
-import { emptyStateHash, moveRow, removeRow, stateHashToString } from '../../src/core/state-hash.ts';
+
+import type { Hlc } from '../../src/core/clock.ts';
 import type { LogEvent } from '../../src/core/event.ts';
 import { genesisHash, payloadHash } from '../../src/core/hash-chain.ts';
 import {
@@ -16,10 +17,11 @@ import {
 } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import { isDeleted, type MemoryState } from '../../src/core/merge.ts';
+import { emptyStateHash, moveRow, removeRow, stateHashToString } from '../../src/core/state-hash.ts';
+import type { StoredDelta } from '../../src/protocol/binary-codec.ts';
 import { concatBytes, unpack } from '../../src/protocol/message-pack.ts';
 import { erasedPayload, eventFromPacked } from '../../src/protocol/wire-events.ts';
-import type { StoredDelta } from '../../src/protocol/binary-codec.ts';
-import type { AppendRequest, Replica } from '../../src/server/command/append-request.ts';
+import type { AppendRequest, CollectRequest, Replica } from '../../src/server/command/append-request.ts';
 import { type ConflictChange, planUser, type UserPlan } from '../../src/server/command/user-plan.ts';
 import { sha256 } from '../../src/server/infra/bytes.ts';
 import type { PlacedDot } from '../../src/server/log/clock-at.ts';
@@ -27,7 +29,9 @@ import type { Head } from '../../src/server/log/head.ts';
 import { bytesToMeta } from '../../src/server/log/log-bytes.ts';
 import type { EventRow } from '../../src/server/log/rows.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
+import type { Tombstone } from '../../src/server/project/tombstones.ts';
 import type { Piece } from '../../src/sync/session-io.ts';
+import type { Mutant } from './mutant.ts';
 
 /** A row of `events`: salt and payload go when the memory is erased. */
 export interface StoredEvent extends Omit<EventRow, 'salt'> {
@@ -38,6 +42,8 @@ export interface StoredEvent extends Omit<EventRow, 'salt'> {
 /** An event as it was when it was written, with what its writer had seen. Erasing does not reach it: it is the judge's copy. */
 export interface TrueEvent extends LogEvent {
   readonly base: number;
+  /** The device's own stamp, where it was clamped. */
+  readonly rawHlc: Hlc | null;
 }
 
 export interface StoredDevice extends Replica {
@@ -74,10 +80,14 @@ export interface Commit {
 
 export class VolatileLog {
   readonly userId: UserId;
+  readonly #randomBytes: (size: number) => Uint8Array;
+  readonly #mutant: Mutant | null;
   #image: LogImage;
 
-  constructor(userId: UserId, epoch: Epoch) {
+  constructor(userId: UserId, epoch: Epoch, randomBytes: (size: number) => Uint8Array, mutant: Mutant | null) {
     this.userId = userId;
+    this.#randomBytes = randomBytes;
+    this.#mutant = mutant;
     this.#image = emptyImage(userId, epoch);
   }
 
@@ -116,17 +126,21 @@ export class VolatileLog {
   }
 
   /** The requests as one transaction, decided by the real plan. */
-  append(requests: readonly AppendRequest[], at: number): Commit {
+  append(asked: readonly AppendRequest[], at: number): Commit {
     const image = this.#image;
+    const requests = this.#mutant?.requests?.(asked, image) ?? asked;
     const head = { ...image.head, deviceByOrdinal: this.#deviceByOrdinal() };
-    const plan = planUser({
+    const planned = planUser({
       head,
       states: image.states,
       clockByBase: new Map(),
       dotsSince: () => image.dots,
       requests,
+      tombstones: requests.flatMap((request) => (request.kind === 'collect' ? this.#tombstones(request) : [])),
       at,
+      randomBytes: this.#randomBytes,
     });
+    const plan = this.#mutant?.plan?.(planned) ?? planned;
     this.#write(plan);
     return { plan, pieceFor: (ordinal) => this.#pieceOf(plan, ordinal) };
   }
@@ -157,17 +171,36 @@ export class VolatileLog {
     this.#image = { ...this.#image, devices: new Map(this.#image.devices).set(device.id, device) };
   }
 
+  /** As project/tombstones reads them. */
+  #tombstones({ deletedBefore, seenAfter }: CollectRequest): Tombstone[] {
+    const { states, truth, devices } = this.#image;
+    const holding = [...devices.values()].filter(
+      (device) => !device.isRevoked && device.lastSeenAt > seenAfter && device.cursor > 0,
+    );
+    const found = [...states.values()].filter(
+      (state) =>
+        isDeleted(state) &&
+        !state.erased &&
+        state.conflicts.length === 0 &&
+        (truth[state.seq - 1]?.at ?? 0) < deletedBefore &&
+        holding.every((device) => device.cursor >= state.seq),
+    );
+    return found.map(({ id, seq }) => ({ id, seq })).sort((a, b) => a.seq - b.seq);
+  }
+
   #write(plan: UserPlan): void {
     const image = this.#image;
     const states = new Map(image.states);
+    for (const id of plan.collected) states.delete(id);
     for (const [id, state] of plan.states) states.set(id, state);
-    const conflicts = new Map(image.conflicts);
+    const conflicts = new Map([...image.conflicts].filter(([, { memoryId }]) => !plan.collected.has(memoryId)));
     for (const [id, conflict] of plan.conflicts) conflicts.set(id, { ...conflict, at: conflicts.get(id)?.at ?? conflict.at });
     const written = plan.events.map((row): StoredEvent => ({ ...row, payloadHash: null }));
     const names = plan.after.deviceByOrdinal;
     const truth = plan.events.map((row): TrueEvent => {
       const event = eventFromPacked(unpack(row.wire), row.seq, names);
-      return { ...event, base: bytesToMeta(row.meta).base };
+      const { base, rawHlc } = bytesToMeta(row.meta);
+      return { ...event, base, rawHlc };
     });
     let events: readonly StoredEvent[] = [...image.events, ...written];
     for (const { kind, memoryId, seq } of truth) {
@@ -192,7 +225,12 @@ export class VolatileLog {
     return { ...piece, hash: stateHashToString(plan.after.stateHash) };
   }
 
-  #toPiece(from: number, page: readonly Pick<StoredEvent, 'wire' | 'device' | 'counter'>[], ordinal: number, head: number): LogPiece {
+  #toPiece(
+    from: number,
+    page: readonly Pick<StoredEvent, 'wire' | 'device' | 'counter'>[],
+    ordinal: number,
+    head: number,
+  ): LogPiece {
     const events = concatBytes(page.map((row) => row.wire));
     const own = page.filter((row) => row.device === ordinal).map((row) => row.counter);
     const deviceByOrdinal = this.#deviceByOrdinal();
@@ -217,8 +255,6 @@ export class VolatileLog {
   }
 }
 
-export const isTombstone = (state: MemoryState): boolean => isDeleted(state) && !state.erased && state.conflicts.length === 0;
-
 /** The state hash after each event of the plan: what a device at that cursor has to show. */
 function hashesOf(plan: UserPlan, image: LogImage, truth: readonly TrueEvent[]): string[] {
   const seqById = new Map([...image.states].map(([id, state]) => [id, state.seq]));
@@ -235,7 +271,8 @@ function hashesOf(plan: UserPlan, image: LogImage, truth: readonly TrueEvent[]):
     }
     return stateHashToString(hash);
   });
-  if (hashes.length > 0 && hashes.at(-1) !== stateHashToString(plan.after.stateHash)) throw new Error('the plan has another state hash than its events');
+  if (hashes.length > 0 && hashes.at(-1) !== stateHashToString(plan.after.stateHash))
+    throw new Error('the plan has another state hash than its events');
   return hashes;
 }
 

@@ -9,6 +9,7 @@ import type { Hello } from '../../src/protocol/frames.ts';
 import type { AppendRequest, AppendResult, Replica } from '../../src/server/command/append-request.ts';
 import type { Opened } from '../../src/sync/answer-hello.ts';
 import { type Dice, idOf } from './dice.ts';
+import type { Mutant } from './mutant.ts';
 import { type ConnectionLimits, ServerConnection, type ServerSocket } from './server-connection.ts';
 import type { Timeline } from './timeline.ts';
 import { type Commit, type LogImage, VolatileLog } from './volatile-log.ts';
@@ -31,6 +32,7 @@ export interface ServerOptions {
   /** Between two looks of a node at what others committed, and at what sessions ended, ms. */
   readonly pollMs: number;
   readonly tickMs: number;
+  readonly mutant: Mutant | null;
   /** Age of a tombstone that may be collected, ms. */
   readonly tombstoneMs: number;
   /** A device that was not seen for so long holds up no collection, ms. */
@@ -77,10 +79,12 @@ export class VolatileServer {
   sessions: ReadonlyMap<SessionId, Session> = new Map();
   /** The server's clock minus the true one, ms. */
   clockOffsetMs = 0;
+  readonly #dice: (name: string) => Dice;
   #made = 0;
 
   constructor(timeline: Timeline, dice: (name: string) => Dice, options: ServerOptions, witness: ServerWitness) {
     this.timeline = timeline;
+    this.#dice = dice;
     this.options = options;
     this.witness = witness;
     this.nodes = Array.from({ length: options.nodes }, (_, index) => new ServerNode(this, dice(`node ${index}`), index));
@@ -92,7 +96,13 @@ export class VolatileServer {
   }
 
   addUser(userId: UserId): VolatileLog {
-    const log = new VolatileLog(userId, this.newEpoch());
+    const salts = this.#dice(`salts ${userId}`);
+    const log = new VolatileLog(
+      userId,
+      this.newEpoch(),
+      (size) => Uint8Array.from({ length: size }, () => salts.below(256)),
+      this.options.mutant,
+    );
     this.logs.set(userId, log);
     return log;
   }
@@ -130,7 +140,10 @@ export class VolatileServer {
   }
 
   /** As access/claim-device: a known device by its id, or a new one with the next ordinal. */
-  claimDevice({ userId, sessionId }: { readonly userId: UserId; readonly sessionId: SessionId }, id: DeviceId): Replica | ErrorCode {
+  claimDevice(
+    { userId, sessionId }: { readonly userId: UserId; readonly sessionId: SessionId },
+    id: DeviceId,
+  ): Replica | ErrorCode {
     const log = this.logs.get(userId);
     if (log === undefined) return 'unauthorized';
     if (id === serverDeviceId) return 'device_revoked';
@@ -168,7 +181,21 @@ export class VolatileServer {
   }
 
   /** Tombstones that every live device has seen are taken away (SYN-12). */
-  collect(_userId: UserId): void {}
+  collect(userId: UserId): void {
+    const { tombstoneMs, deviceExpiryMs } = this.options;
+    const request = {
+      kind: 'collect',
+      userId,
+      deletedBefore: this.now() - tombstoneMs,
+      seenAfter: this.now() - deviceExpiryMs,
+    } as const;
+    const node = this.nodes.find(({ isUp }) => isUp);
+    node?.submit(
+      request,
+      () => undefined,
+      () => undefined,
+    );
+  }
 
   wipe(): void {
     for (const node of this.nodes) node.crash();
@@ -208,7 +235,11 @@ function claimsOf(token: string): { readonly sid: SessionId; readonly exp: numbe
   }
 }
 
-type Lane = { readonly request: AppendRequest; readonly done: (result: AppendResult) => void; readonly failed: (code: ErrorCode) => void };
+type Lane = {
+  readonly request: AppendRequest;
+  readonly done: (result: AppendResult) => void;
+  readonly failed: (code: ErrorCode) => void;
+};
 
 /** One process of the server. */
 export class ServerNode {
@@ -355,7 +386,9 @@ export class ServerNode {
   #writeLater(): void {
     if (this.#isWriting || this.#lane.length === 0) return;
     this.#isWriting = true;
-    const group = this.#lane.splice(0);
+    // What a collection takes away, another request of the same transaction might write: it is alone in its group.
+    const collects = this.#lane.findIndex(({ request }) => request.kind === 'collect');
+    const group = this.#lane.splice(0, collects === -1 ? this.#lane.length : Math.max(1, collects));
     const failAll = (code: ErrorCode): void => {
       this.#isWriting = false;
       for (const { failed } of group) failed(code);

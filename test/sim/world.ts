@@ -1,9 +1,11 @@
 /** One run: the server, the devices, and the steps of a schedule, carried out at their times. */
-import type { Client } from '../../src/client/client-api.ts';
+import type { Client, ClientMemory } from '../../src/client/client-api.ts';
 import { StorageFull, StorageLost } from '../../src/client/store.ts';
+import type { VolatileBackup } from '../../src/client/volatile-place.ts';
 import type { MemoryId, UserId } from '../../src/core/ids.ts';
-import { fieldsOf } from '../../src/core/merge.ts';
 import type { MemoryFields, Source } from '../../src/core/memory.ts';
+import { fieldsOf } from '../../src/core/merge.ts';
+import { unpackClientFrame, unpackServerFrame } from '../../src/protocol/binary-codec.ts';
 import type { WriteRequest } from '../../src/server/command/append-request.ts';
 import {
   decideCreate,
@@ -13,18 +15,17 @@ import {
   decideRestore,
   decideUpdate,
 } from '../../src/server/command/memory-decisions.ts';
+import { SimulatedDevice, type Tab } from './device.ts';
 import { createDice, type Dice, idOf } from './dice.ts';
-import { type Tab, SimulatedDevice } from './device.ts';
 import { Judge } from './judge.ts';
+import type { Mutant } from './mutant.ts';
 import { calm } from './network.ts';
 import type { Schedule, Step, WrittenFields } from './schedule.ts';
 import { openConflicts } from './server-http.ts';
-import { createTimeline, type Timeline } from './timeline.ts';
 import { metaOf } from './slow-disk.ts';
-import type { VolatileBackup } from '../../src/client/volatile-place.ts';
+import { createTimeline, type Timeline } from './timeline.ts';
 import type { TrueEvent } from './volatile-log.ts';
 import { type ServerBackup, VolatileServer } from './volatile-server.ts';
-import { unpackClientFrame, unpackServerFrame } from '../../src/protocol/binary-codec.ts';
 
 export interface World {
   readonly schedule: Schedule;
@@ -47,6 +48,7 @@ export const userIdOf = (user: number): UserId => idOf<UserId>(`user ${user}`);
 
 export interface WorldOptions {
   readonly keepsTrace: boolean;
+  readonly mutant?: Mutant;
 }
 
 /** @returns a world in which every step of the schedule waits for its time. */
@@ -77,13 +79,14 @@ export function createWorld(schedule: Schedule, options: WorldOptions): World {
       tokenMs: setup.tokenMs,
       pollMs: 1_000,
       tickMs: 5_000,
+      mutant: options.mutant ?? null,
       tombstoneMs: setup.tombstoneMs,
       deviceExpiryMs: setup.deviceExpiryMs,
     },
     { committed: (userId, commit) => judge.committed(userId, commit), note: (text) => judge.note(text) },
   );
   for (const user of new Set(setup.devices.map((device) => device.user))) judge.addUser(server.addUser(userIdOf(user)));
-  const run = new Run(schedule, timeline, server, judge, dice);
+  const run = new Run(schedule, timeline, server, judge, dice, options.mutant ?? null);
   run.begin();
   return { schedule, timeline, server, judge, devices: run.devices, screens: run.screens };
 }
@@ -94,17 +97,26 @@ class Run {
   readonly #server: VolatileServer;
   readonly #judge: Judge;
   readonly #dice: (name: string) => Dice;
+  readonly #mutant: Mutant | null;
   readonly devices = new Map<number, SimulatedDevice>();
   readonly screens = new Map<Client, Screen>();
   readonly #backups = new Map<number, VolatileBackup>();
   #serverBackup: ServerBackup | null = null;
 
-  constructor(schedule: Schedule, timeline: Timeline, server: VolatileServer, judge: Judge, dice: (name: string) => Dice) {
+  constructor(
+    schedule: Schedule,
+    timeline: Timeline,
+    server: VolatileServer,
+    judge: Judge,
+    dice: (name: string) => Dice,
+    mutant: Mutant | null,
+  ) {
     this.#schedule = schedule;
     this.#timeline = timeline;
     this.#server = server;
     this.#judge = judge;
     this.#dice = dice;
+    this.#mutant = mutant;
   }
 
   begin(): void {
@@ -122,7 +134,12 @@ class Run {
     this.#timeline.after(setup.calmAtMs, () => this.#calm());
   }
 
-  #addDevice(index: number, user: number, setup: { clockOffsetMs: number; driftMs: number } | undefined, backup?: VolatileBackup): SimulatedDevice {
+  #addDevice(
+    index: number,
+    user: number,
+    setup: { clockOffsetMs: number; driftMs: number } | undefined,
+    backup?: VolatileBackup,
+  ): SimulatedDevice {
     const name = `d${index}`;
     const judge = this.#judge;
     const device: SimulatedDevice = new SimulatedDevice(
@@ -133,15 +150,21 @@ class Run {
         disk: {
           committed: (change, before) => {
             judge.note(`${name} keeps ${summaryOf(change)}`);
+            device.lastBackup = { content: before };
+            device.committedAt = this.#timeline.now;
             judge.deviceCommitted(device, change, before);
           },
           note: (text) => judge.note(`${name} ${text}`),
         },
         network: {
           up: (socket, frame) => judge.trace !== null && judge.note(`${name}/${socket} → ${frameText(frame, 'up')}`),
-          down: (socket, frame) => judge.trace !== null && judge.note(`${name}/${socket} ← ${frameText(frame, 'down')}`),
+          down: (socket, frame) => {
+            if (isSnapshot(frame)) device.snapshotUntil = judge.historyOf(device.options.userId).log.head.seq;
+            if (judge.trace !== null) judge.note(`${name}/${socket} ← ${frameText(frame, 'down')}`);
+          },
           note: (text) => judge.note(`${name} ${text}`),
         },
+        mutant: this.#mutant,
         witness: {
           started: (tab) => this.#started(device, tab),
           failed: (tab, error) => this.#failed(device, tab, error),
@@ -180,7 +203,16 @@ class Run {
       if (memories === null) lookAtAll();
       else for (const id of memories) look(id);
     });
-    checkRestart(device, client, this.#judge);
+    this.#checkRestartLater(device, client);
+  }
+
+  /** Once nothing has been committed for a moment: what another tab just committed is on its way to this one. */
+  #checkRestartLater(device: SimulatedDevice, client: Client): void {
+    this.#timeline.after(quietMs, () => {
+      if (!device.tabs.some((tab) => tab.client === client)) return;
+      if (this.#timeline.now - device.committedAt < quietMs) return this.#checkRestartLater(device, client);
+      checkRestart(device, client, this.#judge);
+    });
   }
 
   #failed(device: SimulatedDevice, tab: number, error: unknown): void {
@@ -247,14 +279,14 @@ class Run {
         );
         return;
       case 'update': {
-        const shown = client.get(memoryIdOf(step.memory));
-        if (shown === null) return;
+        const shown = this.#pick(client, step.memory, step.n);
+        if (shown === null) return this.#create(client, device, step.memory, step.n, step.fields);
         const fields = valuesOf(step.n, step.fields, shown.tags);
         await client.update(shown.id, fields);
         return this.#expectKept(device, shown.id, fields);
       }
       case 'delete': {
-        const shown = client.get(memoryIdOf(step.memory));
+        const shown = this.#pick(client, step.memory, step.n);
         if (shown !== null) await client.delete(shown.id);
         return;
       }
@@ -277,7 +309,21 @@ class Run {
     }
   }
 
-  async #create(client: Client, device: SimulatedDevice, memory: number | string, n: number, written: WrittenFields): Promise<void> {
+  /** The memory that is meant, or another one where the device knows none of this id. */
+  #pick(client: Client, memory: number, n: number): ClientMemory | null {
+    const meant = client.get(memoryIdOf(memory));
+    if (meant !== null) return meant;
+    const known = client.list();
+    return known.length === 0 ? null : this.#dice(`step ${n} memory`).pick(known);
+  }
+
+  async #create(
+    client: Client,
+    device: SimulatedDevice,
+    memory: number | string,
+    n: number,
+    written: WrittenFields,
+  ): Promise<void> {
     const id = memoryIdOf(memory);
     if (client.get(id) !== null) return;
     const { tags = [], ...fields } = valuesOf(n, { ...written, content: true }, []);
@@ -293,8 +339,11 @@ class Run {
       const value = fields[register];
       if (value === undefined) continue;
       const text = JSON.stringify(value);
+      history.kept.push({ memoryId, register, value, device, diskLife: device.diskLife });
       const ops = [...outbox.values(), ...[...rejected.values()].map(({ op }) => op)];
-      const waits = ops.some((op) => op.memoryId === memoryId && op.change.writes.some((write) => JSON.stringify(write.value) === text));
+      const waits = ops.some(
+        (op) => op.memoryId === memoryId && op.change.writes.some((write) => JSON.stringify(write.value) === text),
+      );
       if (!waits && !history.everWritten.has(`${memoryId} ${register} ${text}`))
         this.#judge.accuse('acked then lost', `${device.options.name} said that ${register} ${text} is kept, and it is nowhere`);
     }
@@ -397,6 +446,8 @@ class Run {
     const backup = device.disk.place.snapshot();
     const user = this.#schedule.setup.devices.find(({ user }) => userIdOf(user) === device.options.userId)?.user ?? 0;
     const clone = this.#addDevice(as, user, { clockOffsetMs: device.clockOffsetMs, driftMs: device.options.driftMs }, backup);
+    clone.isCopied = true;
+    device.isCopied = true;
     clone.isCorrupted = device.isCorrupted;
     clone.snapshotUntil = device.snapshotUntil;
     this.#timeline.after(this.#dice(`step ${n}`).between(0, 20_000), () => clone.start(0));
@@ -526,6 +577,9 @@ class Run {
   }
 }
 
+/** Longer than the slowest disk takes to tell of a commit, ms. */
+const quietMs = 7_000;
+
 const workNames = new Set(['create', 'update', 'delete', 'restore', 'resolve', 'import', 'dismiss']);
 
 const isWork = (step: Step): boolean => workNames.has(step.do);
@@ -558,9 +612,14 @@ function checkRestart(device: SimulatedDevice, client: Client, judge: Judge): vo
   for (const [id, row] of rows) {
     if (touched.has(id)) continue;
     const memory = client.get(id);
-    const isEqual = row.erased ? memory === null : memory?.content === row.content && memory.seq === row.seq && memory.deleted === row.deleted;
+    const isEqual = row.erased
+      ? memory === null
+      : memory?.content === row.content && memory.seq === row.seq && memory.deleted === row.deleted;
     if (!isEqual || shown.has(id) === row.erased)
-      judge.accuse('restart changed state', `${device.options.name} holds ${JSON.stringify(row)} and shows ${JSON.stringify(memory)}`);
+      judge.accuse(
+        'restart changed state',
+        `${device.options.name} holds ${JSON.stringify(row)} and shows ${JSON.stringify(memory)}`,
+      );
   }
   for (const op of outbox.values()) {
     const last = [...outbox.values()].filter(({ memoryId }) => memoryId === op.memoryId).at(-1);
@@ -577,13 +636,18 @@ function summaryOf({ meta, rows, removed, added, settled, outbox, rejected }: Pa
     meta.snapshot === null ? '' : `snapshot at ${meta.snapshot.at}`,
     rows === undefined ? '' : `rows ${rows.map((row) => `${row.id.slice(0, 4)}@${row.seq}`).join(' ')}`,
     removed === undefined ? '' : `removed ${removed.map((id) => id.slice(0, 4)).join(' ')}`,
-    added === undefined ? '' : `added ${added.map((op) => `${op.counter}(${op.memoryId.slice(0, 4)} base ${op.base})`).join(' ')}`,
+    added === undefined
+      ? ''
+      : `added ${added.map((op) => `${op.counter}(${op.memoryId.slice(0, 4)} base ${op.base})`).join(' ')}`,
     settled === undefined ? '' : `settled ${settled.join(' ')}`,
     outbox === undefined ? '' : `outbox ${outbox.map((op) => `${op.counter}${op.origin === undefined ? '' : '*'}`).join(' ')}`,
     rejected === undefined ? '' : `rejected ${rejected.map((op) => op.seq).join(' ')}`,
   ];
   return parts.filter((part) => part !== '').join('; ');
 }
+
+/** An array of 4 with code 5. */
+const isSnapshot = (frame: Uint8Array): boolean => frame[0] === 0x94 && frame[1] === 5;
 
 function frameText(frame: Uint8Array, direction: 'up' | 'down'): string {
   try {

@@ -369,6 +369,30 @@ describe('a replica', () => {
 });
 
 describe('a device session', () => {
+  it('[SYN-13] an op that left the outbox before an older one leaves a gap: the others keep their counters', () => {
+    const { replica, session } = welcomed();
+    const [a, b, c] = ['a', 'b', 'c'].map((content) => replica.write(memory, { writes: creation(content) }, 1));
+    if (a === undefined || b === undefined || c === undefined) throw new Error('three were written');
+    const event = {
+      seq: 1,
+      device: id,
+      counter: 2,
+      hlc: b.hlc,
+      at: 1,
+      memoryId: memory,
+      change: b.change,
+      lost: [],
+      conflicts: [],
+    };
+    const events = [{ ...event, kind: 'create', outcome: 'applied' } as const];
+    replica.apply({ type: 'DELTA', from: 0, to: 1, head: 1, events }, 1);
+    expect(replica.outbox).toEqual([a, c]);
+    expect(session.flush()).toMatchObject([
+      { firstCounter: 1, ops: [{ hlc: a.hlc }] },
+      { firstCounter: 3, ops: [{ hlc: c.hlc }] },
+    ]);
+  });
+
   const id = modelId<DeviceId>('device', 0);
   const memory = memories[0] as MemoryId;
 

@@ -9,6 +9,8 @@ import type { Queryable, Statement } from '../infra/database.ts';
 import { bytesToMeta } from '../log/log-bytes.ts';
 import { type EventRecord, readWholeChain } from '../log/read-events.ts';
 
+const collectKind = eventKinds.indexOf('collect');
+
 const newestStatement: Statement = {
   name: 'erase-newest',
   text: 'select seq from memories where user_id = $1::uuid and id = $2::uuid',
@@ -23,19 +25,19 @@ const blankStatement: Statement = {
 
 /**
  * Events of a memory that was collected and its id used again, or not: nothing links to them, so they are looked for up to
- * the floor, where the last of them lies (SYN-12).
+ * the floor, where the last of them lies (SYN-12). Collections have the nil id, which a memory may have too: they are not its.
  */
 const formerStatement: Statement = {
   name: 'erase-former',
   text: `select e.seq, e.kind, e.wire, e.meta, e.salt from events e
-    where e.user_id = $1::uuid and e.seq > $3::bigint and e.memory_id = $2::uuid and e.salt is not null
+    where e.user_id = $1::uuid and e.seq > $3::bigint and e.memory_id = $2::uuid and e.kind <> $4::smallint and e.salt is not null
       and e.seq <= (select h.floor from user_heads h where h.user_id = $1::uuid)
     order by e.seq limit 500`,
 };
 
 const formerSinceStatement: Statement = {
   name: 'former-since',
-  text: `select min(e.at_ms) as at_ms from events e where e.user_id = $1::uuid and e.memory_id = $2::uuid
+  text: `select min(e.at_ms) as at_ms from events e where e.user_id = $1::uuid and e.memory_id = $2::uuid and e.kind <> $3::smallint
     and e.seq <= (select h.floor from user_heads h where h.user_id = $1::uuid)`,
 };
 
@@ -54,7 +56,7 @@ export async function eraseEvents(tx: Queryable, userId: UserId, id: MemoryId): 
 
 /** When the log first heard of a memory that is collected, Unix ms; null when it never did. */
 export async function readFormerSince(db: Queryable, userId: UserId, id: MemoryId): Promise<number | null> {
-  const [found] = await db.query<{ at_ms: number | null }>(formerSinceStatement, [userId, id]);
+  const [found] = await db.query<{ at_ms: number | null }>(formerSinceStatement, [userId, id, collectKind]);
   return found?.at_ms ?? null;
 }
 
@@ -62,7 +64,7 @@ type Blankable = Pick<EventRecord, 'seq' | 'kind' | 'wire' | 'meta' | 'salt'>;
 
 async function* readFormerLife(tx: Queryable, userId: UserId, id: MemoryId): AsyncGenerator<readonly Blankable[]> {
   for (let after = 0; ; ) {
-    const page: readonly Blankable[] = await tx.query<Blankable>(formerStatement, [userId, id, after]);
+    const page: readonly Blankable[] = await tx.query<Blankable>(formerStatement, [userId, id, after, collectKind]);
     const last = page.at(-1);
     if (last === undefined) return;
     yield page;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../../src/core/event.ts';
-import type { DeviceId, MemoryId, UserId } from '../../../src/core/ids.ts';
+import { type DeviceId, type MemoryId, nilMemoryId, type UserId } from '../../../src/core/ids.ts';
 import { stateHashToString } from '../../../src/core/state-hash.ts';
 import { wireLimits } from '../../../src/protocol/limits.ts';
 import type { AppendResult } from '../../../src/server/command/append-request.ts';
@@ -214,18 +214,20 @@ describeOnEachEngine('collecting', (open) => {
       node.submit(request),
       node.submit(push(user, 1, 5, 4, [op(id, setting('content', 'into the void'))])),
       node.submit(request),
+      node.submit(push(user, 1, 6, 4, [op(id, creation('anew'))])),
     ]);
-    expect(results.map((result) => result.kind)).toEqual(['pushed', 'collected', 'pushed', 'collected']);
+    expect(results.map((result) => result.kind)).toEqual(['pushed', 'collected', 'pushed', 'collected', 'pushed']);
     expect(results[1]).toMatchObject({ count: 1, more: false });
     expect(results[3]).toMatchObject({ count: 0 });
     await other.submit(push(user, 2, 2, 4, [op(id, setting('content', 'of the other node'))]));
-    expect((await eventsOf(db, user)).slice(-3).map(({ kind, code }) => code ?? kind)).toEqual([
+    expect((await eventsOf(db, user)).slice(-4).map(({ kind, code }) => code ?? kind)).toEqual([
       'collect',
       'unknown_memory',
-      'unknown_memory',
+      'create',
+      'update',
     ]);
     expect(node.committed.map((plan) => plan.after.floor)).toContain(4);
-    expect(await idsOf(db, user)).toEqual([kept]);
+    expect(await idsOf(db, user)).toEqual([id, kept].sort());
     await expectSound(db, user);
   });
 
@@ -245,6 +247,25 @@ describeOnEachEngine('collecting', (open) => {
     const left = `select seq from events where user_id = $1::uuid and position(convert_to('SECRET', 'UTF8') in wire) > 0`;
     expect(await db.query(left, [user.userId])).toEqual([]);
     expect(await idsOf(db, user)).toEqual([gone, again].sort());
+    await expectSound(db, user);
+  });
+
+  it('[LOG-3] erasing the memory with the nil id, whether there is one or not, blanks no collection', async () => {
+    const { db, user, clock, node, write, collector } = await begin();
+    const commands = createMemoryCommands({ db, append: node, newId: newMemoryId });
+    const writer = { userId: user.userId, device: deviceOf(user) };
+    for (const base of [0, 3]) {
+      const id = newMemoryId();
+      await write(1, base, [id, creation('x')], [id, setting('deleted', true)]);
+      clock.now += 31 * day;
+      await collector.collect(user.userId);
+    }
+    expect(await commands.erase(writer, nilMemoryId, 'any')).toMatchObject({ ok: false, error: { code: 'unknown_memory' } });
+    await write(1, 6, [nilMemoryId, creation('SECRET')]);
+    expect(await commands.erase(writer, nilMemoryId, 'any')).toMatchObject({ ok: true });
+    expect((await eventsOf(db, user)).filter(({ kind }) => kind === 'collect').map(({ collected }) => collected?.floor)).toEqual([
+      2, 5,
+    ]);
     await expectSound(db, user);
   });
 

@@ -76,4 +76,11 @@ describe.skipIf(testDatabaseUrl === undefined)('two servers on PostgreSQL', () =
     expect((await there(second).call('DELETE', '/auth/me', { password: change.next })).status).toBe(204);
     await other.until(() => other.closeCode === 4401, 'closed by the end of the account');
   });
+
+  it('[SYN-9] a session that is no more, however it went, closes its sockets', async () => {
+    const user = await here.register();
+    const device = await connect(user);
+    await elsewhere.deps.db.query('delete from sessions where user_id = $1::uuid', [user.user.id]);
+    await device.until(() => device.closeCode === 4401, 'closed');
+  });
 });

@@ -1,12 +1,13 @@
 /** HELLO and SNAPSHOT over HTTP, and what a puller learns of collections and new epochs. */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import type { Epoch, UserId } from '../../../src/core/ids.ts';
+import type { DeviceId, Epoch, UserId } from '../../../src/core/ids.ts';
 import { unpackServerFrame } from '../../../src/protocol/binary-codec.ts';
 import { wireLimits } from '../../../src/protocol/limits.ts';
 import { beginEpoch } from '../../../src/server/log/begin-epoch.ts';
 import { rebuildProjections } from '../../../src/server/project/rebuild.ts';
 import { type Api, creation, edit, type Updates, useServer } from '../../support/api.ts';
+import { createAppendNode, creation as firstWrites, newMemoryId } from '../../support/append.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 
 interface Welcome {
@@ -268,7 +269,10 @@ describeOnEachEngine('/memories/sync', (open) => {
     expect(body).toEqual({ type: 'RESET', code: 'epoch_mismatch', epoch: later, floor: 0, head: 3, shared: 3 });
     expect((await api.get(`/memories/sync/updates?cursor=${cursor}`)).body.code).toBe('epoch_mismatch');
     await beginEpoch(db, userOf(api), randomUUID() as Epoch, new Date());
-    await api.create();
+    // Written by another node, so that this one reads the head anew.
+    const actor = { ordinal: 1, id: api.user.device.id as DeviceId };
+    const decide = () => ({ write: { writes: firstWrites('x') } });
+    await createAppendNode(db).submit({ kind: 'write', userId: userOf(api), actor, memoryId: newMemoryId(), decide });
     expect((await hello(api, { device, epoch, lastCounter: 9 })).body).toMatchObject({ shared: 3, head: 4 });
     expect((await hello(api, { device, epoch: later, lastCounter: 9 })).body).toMatchObject({ shared: 3 });
     expect((await hello(api, { device, epoch: randomUUID(), lastCounter: 9 })).body).toMatchObject({ shared: 0 });

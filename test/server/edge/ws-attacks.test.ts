@@ -45,6 +45,10 @@ describeOnEachEngine('misbehaving sockets', (open) => {
     const user = await server.register();
     const flood = await openRawSocket(server.url);
     flood.pause();
+    // With HELLO, so that it is not closed for the want of one.
+    const hello = packClientFrame(helloOf(user, randomUUID()));
+    const header = Buffer.from([0x82, 0xfe, hello.length >> 8, hello.length & 0xff, 0, 0, 0, 0]);
+    flood.write(Buffer.concat([header, hello]));
     // Each PING is owed a PONG, which is larger. Read without bound, the server would come to hold all of them.
     const ping = Buffer.from([0x82, 0x82, 0, 0, 0, 0, ...packClientFrame({ type: 'PING' })]);
     const chunk = Buffer.alloc(64_000, ping);
