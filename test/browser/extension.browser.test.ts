@@ -121,6 +121,7 @@ describe('the extension', () => {
   });
 
   it('[SYN-10] offline the icon says so and counts what waits; the list works', async () => {
+    await panel.getByText('In step').waitFor();
     proxy.goAway();
     await panel.locator('.status.away').waitFor();
     await expect.poll(() => badge()).toBe('off');

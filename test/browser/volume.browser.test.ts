@@ -56,7 +56,9 @@ async function pushAll(url: string, token: string): Promise<void> {
     const ops = Array.from({ length: wireLimits.maxOps }, (_, i) => opOf(from + i));
     const body = JSON.stringify({ device, firstCounter: from + 1, base: 0, ops });
     const response = await fetch(`${url}/api/v1/memories/sync/push`, { method: 'POST', headers, body });
-    if (!response.ok) throw new Error(await response.text());
+    // Read in any case: a connection with an unread answer keeps the server from ending.
+    const answer = await response.text();
+    if (!response.ok) throw new Error(answer);
   }
 }
 

@@ -54,7 +54,7 @@ async function bundlePages(): Promise<ReadonlyMap<string, Buffer>> {
     // fast-check, which draws the values of the contract, asks for what the client does without.
     const options = name === 'page' ? {} : { define: {} };
     const entryPoints = { [name]: join(root, `test/browser/page/${name}.ts`) };
-    await bundleForBrowser({ entryPoints, outDir, options: { sourcemap: false, ...options } });
+    await bundleForBrowser({ entryPoints, outDir, options });
     scripts.set(`/${name}.js`, await readFile(join(outDir, `${name}.js`)));
   }
   await rm(outDir, { recursive: true });
