@@ -3,11 +3,12 @@
  * sets the one timer that ends that state if nothing else does (SYN-10); frames become steps of the replica, one after the
  * other, each committed before it is confirmed.
  */
+import type { LogEvent } from '../core/event.ts';
 import type { DeviceId } from '../core/ids.ts';
 import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 import { DeviceSession, type Reaction } from '../sync/device-session.ts';
 import type { OutboxOp } from '../sync/replica-change.ts';
-import type { KnownOp, ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { backoffMs } from './backoff.ts';
 import { type ConnectionTiming, defaultTiming } from './connection-timing.ts';
 import type { ClientEnvironment } from './environment.ts';
@@ -28,8 +29,8 @@ export interface ConnectionDeps {
   readonly replica: LocalReplica;
   /** Null: there is nobody logged in. */
   readonly getToken: (reason: TokenReason) => Promise<string | null>;
-  /** Which of these ops of earlier ids the log holds. @throws Error when the server cannot be asked. */
-  readonly findOps: (ops: readonly OutboxOp[]) => Promise<readonly KnownOp[]>;
+  /** Events among which are those of these ops of earlier ids that the log holds, with the ops' own stamps. @throws Error when the server cannot be asked. */
+  readonly findOps: (ops: readonly OutboxOp[]) => Promise<readonly LogEvent[]>;
   /** After every change of what `status` tells. */
   readonly onStatus: () => void;
   /** A step of the log was taken in. */
