@@ -2,10 +2,12 @@
  * The same frames over the HTTP twins, for networks that block WebSockets: HELLO, PUSH and GOT become requests, one at a
  * time and in order, and their answers become frames. What others write is found by polling.
  */
+import type { LogEvent } from '../core/event.ts';
 import type { Epoch } from '../core/ids.ts';
 import { unpackServerFrame } from '../protocol/binary-codec.ts';
 import { type ClientFrame, type Hello, helloFlags, type Push, type ServerFrame, type Welcome } from '../protocol/frames.ts';
-import { opToJson } from '../protocol/json-codec.ts';
+import { eventFromJson, opToJson } from '../protocol/json-codec.ts';
+import type { JsonEvent } from '../protocol/json-frames.ts';
 import type { ClientEnvironment } from './environment.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
@@ -140,16 +142,19 @@ class HttpTransport implements Transport {
     return this.#place?.seq === seq ? this.#place.text : null;
   }
 
-  /** The ops' events come with the next pull; of ops that the log held before, the log is read again from before them. */
+  /**
+   * The ops' events come with the next pull. Those that the device has passed, in a snapshot, come with this answer: it may
+   * not ask for the log before the floor again.
+   */
   async #push(push: Push): Promise<void> {
     const { firstCounter, base, ops } = push;
     const body = { device: this.#hello?.device, firstCounter, base, ops: ops.map(opToJson) };
     const response = await this.#request('POST', '/memories/sync/push', body);
-    const { acked, events } = (await response.json()) as PushAnswer;
-    const seqs = events.map(({ seq }) => seq);
+    const { acked, head, events } = (await response.json()) as PushAnswer;
     this.#acked = Math.max(this.#acked, acked);
-    this.#ackedAt = Math.max(this.#ackedAt, ...seqs);
-    await this.#pull(Math.min(this.#cursor, ...seqs.map((seq) => seq - 1)), true);
+    this.#ackedAt = Math.max(this.#ackedAt, ...events.map(({ seq }) => seq));
+    for (const event of events) if (event.seq <= this.#cursor) this.#emit(deltaOf(eventFromJson(event), head));
+    await this.#pull(this.#cursor, true);
   }
 
   /** @param always a frame is owed even when nothing is new. */
@@ -208,11 +213,19 @@ class HttpTransport implements Transport {
     const code = problem?.code ?? `http_${response.status}`;
     const detail = problem?.detail ?? '';
     const expected = problem?.expected === undefined ? {} : { expected: problem.expected };
+    // HELLO is answered with a RESET that says more: what both lineages share.
     if (!isReset(code)) this.#emit({ type: 'ERROR', code, detail, ...expected });
-    else if (this.#epoch !== null) this.#emit({ type: 'RESET', code, epoch: this.#epoch, floor: 0, head: 0, shared: null });
     throw new HttpFailure(closeCodeByStatus[response.status] ?? null, `${code}: ${detail}`);
   }
 }
+
+const deltaOf = (event: LogEvent, head: number): ServerFrame => ({
+  type: 'DELTA',
+  from: event.seq - 1,
+  to: event.seq,
+  head,
+  events: [event],
+});
 
 async function frameOf(response: Response): Promise<ServerFrame> {
   return unpackServerFrame(new Uint8Array(await response.arrayBuffer()));
@@ -241,5 +254,6 @@ type JsonAnswer =
 
 interface PushAnswer {
   readonly acked: number;
-  readonly events: readonly { readonly seq: number }[];
+  readonly head: number;
+  readonly events: readonly JsonEvent[];
 }
