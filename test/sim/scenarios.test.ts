@@ -36,7 +36,11 @@ describe('old failures of others', () => {
    * Here a hint only saves time: the heads are read again by a timer, fanout/head-poll.ts (`pollLater` of this simulator).
    */
   it('[SYN-10] LiveStore: a device whose notice was lost hears of the write all the same', async () => {
-    const steps = [create(0, 1_000, 0), trouble(10_000, { do: 'database', forMs: 20_000, failure: 0, lostCommit: 1, maxDelayMs: 5 }), update(0, 12_000, 0)];
+    const steps = [
+      create(0, 1_000, 0),
+      trouble(10_000, { do: 'database', forMs: 20_000, failure: 0, lostCommit: 1, maxDelayMs: 5 }),
+      update(0, 12_000, 0),
+    ];
     const told = { devices: 2, calmAtMs: 60_000 };
     const run = await play(told, steps);
     expect(run.defects).toEqual([]);
@@ -66,7 +70,13 @@ describe('old failures of others', () => {
    * Here a lineage has a name: `hello.epoch !== opened.epoch` in sync/answer-hello.ts, and what was lost is offered again.
    */
   it('[SYN-5] Evolu: a server that was wiped is given everything again', async () => {
-    const steps = [create(0, 1_000, 0), create(1, 2_000, 1), update(0, 5_000, 1), trouble(30_000, { do: 'serverWipe' }), create(1, 40_000, 2)];
+    const steps = [
+      create(0, 1_000, 0),
+      create(1, 2_000, 1),
+      update(0, 5_000, 1),
+      trouble(30_000, { do: 'serverWipe' }),
+      create(1, 40_000, 2),
+    ];
     const run = await play({ devices: 2 }, steps);
     expect(run.defects).toEqual([]);
     expect(run.written('content')).toEqual(expect.arrayContaining(['c0', 'c2', 'c4']));
@@ -92,8 +102,20 @@ describe('old failures of others', () => {
   });
 });
 
-const create = (device: number, at: number, memory: number): Timed => ({ at, do: 'create', device, memory, fields: { content: true } });
-const update = (device: number, at: number, memory: number): Timed => ({ at, do: 'update', device, memory, fields: { content: true } });
+const create = (device: number, at: number, memory: number): Timed => ({
+  at,
+  do: 'create',
+  device,
+  memory,
+  fields: { content: true },
+});
+const update = (device: number, at: number, memory: number): Timed => ({
+  at,
+  do: 'update',
+  device,
+  memory,
+  fields: { content: true },
+});
 const trouble = (at: number, nemesis: Nemesis): Timed => ({ at, ...nemesis });
 
 type Timed = { readonly at: number } & (Work | Nemesis);
@@ -145,7 +167,9 @@ async function play(told: Told, steps: readonly Timed[], mutant?: Mutant) {
   return {
     ...outcome,
     written: (register: string) =>
-      image.truth.flatMap(({ change }) => (change?.writes ?? []).filter((write) => write.register === register).map(({ value }) => value)),
+      image.truth.flatMap(({ change }) =>
+        (change?.writes ?? []).filter((write) => write.register === register).map(({ value }) => value),
+      ),
     content: (id: MemoryId) => image.states.get(id)?.cells.get('content')?.value,
     cursorAt: (device: number, ms: number) => cursors.get(ms)?.[device],
   };
@@ -185,5 +209,7 @@ function cursorBeforeRows(): Mutant {
 
 /** The cursor goes on as if the rows had been written. */
 function withoutRows({ rows, ...bare }: ReplicaChange, before: DiskState): ReplicaChange {
-  return rows === undefined ? bare : { ...bare, meta: { ...bare.meta, stateHash: before.meta?.stateHash ?? bare.meta.stateHash } };
+  return rows === undefined
+    ? bare
+    : { ...bare, meta: { ...bare.meta, stateHash: before.meta?.stateHash ?? bare.meta.stateHash } };
 }

@@ -85,7 +85,10 @@ export function createSlowDisk({ timeline, dice, witness, mutant }: SlowDiskDeps
               return { ...planned, change: mutant.disk?.(meant, before) ?? meant };
             });
             if (change !== null) witness.committed(change, before);
-            return { result, change: change === null || believed === null ? change : { ...(believed as ReplicaChange), meta: change.meta } };
+            return {
+              result,
+              change: change === null || believed === null ? change : { ...(believed as ReplicaChange), meta: change.meta },
+            };
           }),
         readNote: (name) => inOrder(() => store.readNote(name)),
         writeNote: (name, value) => inOrder(() => store.writeNote(name, value)),
