@@ -49,7 +49,8 @@ export class ChangeFeed {
     const { memories = null, conflicts = false, status = false } = this.#pending ?? {};
     this.#pending = null;
     const event = { memories: memories === null ? null : [...memories], conflicts, status };
-    for (const listener of [...this.#listeners]) listener(event);
+    // Each in a turn of its own: one that throws keeps nobody else from hearing.
+    for (const listener of this.#listeners) queueMicrotask(() => this.#listeners.has(listener) && listener(event));
     if (this.#waiters.size === 0 || !this.#isSettled()) return;
     for (const { resolve } of this.#waiters) resolve();
     this.#waiters.clear();

@@ -61,7 +61,12 @@ export interface ClientOptions {
 /** Opens the replica on this device and begins to sync. Resolves when what is kept here can be read, with or without network. */
 export async function createClient(options: ClientOptions): Promise<Client> {
   const client = new ReplicaClient(options, options.store ?? (await openIndexedDbStore({ name: options.name ?? 'aibrain' })));
-  await client.start();
+  try {
+    await client.start();
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
   return client;
 }
 
@@ -88,6 +93,7 @@ class ReplicaClient implements Client {
   #replica: LocalReplica | null = null;
   #connection: Connection | null = null;
   #leaderStatus: Status | null = null;
+  #hasLead = false;
   #hasStarted = false;
   /** Another tab was heard: there is, or was, one. */
   #hasPeers = false;
@@ -121,7 +127,7 @@ class ReplicaClient implements Client {
     this.#replica = await createLocalReplica({
       store: this.#store,
       // MRG-6: stamps by the server's clock, as far as it is known; another device's later write should win, not a fast clock.
-      now: () => now() + (this.#connection?.status.clockOffsetMs ?? 0),
+      now: () => now() + ((this.#connection && this.status.clockOffsetMs) ?? 0),
       create: () => newReplicaMeta(this.#options.device ?? (newId() as DeviceId)),
       tell: (change) => this.#tellOf(change),
       onTouched: (memories) => this.#changed({ memories }),
@@ -135,7 +141,10 @@ class ReplicaClient implements Client {
       onNetworkChange(() => this.#linked.dispatch(isOnline() ? 'online' : 'offline')),
       this.#tabs.lead(
         () => void this.#lead(),
-        () => this.#linked.dispatch('follow'),
+        () => {
+          this.#hasLead = false;
+          this.#linked.dispatch('follow');
+        },
       ),
     );
     this.#post({ kind: 'who leads' });
@@ -263,8 +272,11 @@ class ReplicaClient implements Client {
 
   async destroy(): Promise<void> {
     this.#connection?.dispatch('close');
-    await this.#store.destroy();
-    await this.close();
+    try {
+      await this.#store.destroy();
+    } finally {
+      await this.close();
+    }
   }
 
   get #local(): LocalReplica {
@@ -290,13 +302,16 @@ class ReplicaClient implements Client {
 
   /** What was committed while another tab led may have been missed. */
   async #lead(): Promise<void> {
+    this.#hasLead = true;
+    this.#leaderStatus = null;
     try {
       await this.#local.reload();
       await this.#book.read();
     } catch {
       // A store that cannot be read fails the first step as well, and is told of there.
     }
-    this.#linked.dispatch('lead');
+    // The lead may be lost while everything is being read.
+    if (this.#hasLead) this.#linked.dispatch('lead');
   }
 
   #hear(message: TabMessage): void {

@@ -33,6 +33,8 @@ export class ConflictBook {
   /** Fetched once on every connection as well: this device may have been killed between a step and its fetch. */
   #isStale = true;
   #isFetching = false;
+  /** After a failure: whatever is told meanwhile, the timer or the next connection brings the next attempt. */
+  #isPaused = false;
   #isClosed = false;
 
   constructor(deps: ConflictBookDeps) {
@@ -61,12 +63,13 @@ export class ConflictBook {
   noteStep(step: ReplicaStep, { events }: StepResult): void {
     // What is being fetched may be older than the event, and hold a conflict of its memory that is not known here yet.
     const mayConcern = this.#isFetching ? events.length > 0 : events.some((event) => this.#concerns(event));
+    if (step.kind === 'join') this.#isPaused = false;
     if (step.kind === 'join' || step.kind === 'snapshot' || mayConcern) this.#isStale = true;
   }
 
   /** SYN-10: what could not be fetched is fetched again, by a timer of its own. */
   async refresh(): Promise<void> {
-    if (this.#isFetching) return;
+    if (this.#isFetching || this.#isPaused) return;
     this.#isFetching = true;
     try {
       while (this.#isStale && !this.#isClosed && this.#deps.isLive()) {
@@ -75,7 +78,7 @@ export class ConflictBook {
       }
     } catch {
       this.#isStale = true;
-      if (!this.#isClosed) this.#timers.arm('retry', () => void this.refresh(), retryMs);
+      if (!this.#isClosed) this.#pause();
     } finally {
       this.#isFetching = false;
     }
@@ -84,6 +87,15 @@ export class ConflictBook {
   close(): void {
     this.#isClosed = true;
     this.#timers.clear('retry');
+  }
+
+  #pause(): void {
+    this.#isPaused = true;
+    const goOn = (): void => {
+      this.#isPaused = false;
+      void this.refresh();
+    };
+    this.#timers.arm('retry', goOn, retryMs);
   }
 
   async #fetch(): Promise<void> {

@@ -14,7 +14,7 @@ export interface ConnectionTiming {
   readonly pollMs: number;
   /** From falling back to HTTP to the next attempt with a socket. */
   readonly retrySocketMs: number;
-  /** How long a parked client waits before it tries by itself; null: until somebody acts. */
+  /** How long a client that is parked, or offline as the browser says, waits before it tries by itself. */
   readonly parkMs: number;
 }
 

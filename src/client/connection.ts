@@ -3,11 +3,12 @@
  * sets the one timer that ends that state if nothing else does (SYN-10); frames become steps of the replica, one after the
  * other, each committed before it is confirmed.
  */
+import type { LogEvent } from '../core/event.ts';
 import type { DeviceId } from '../core/ids.ts';
 import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 import { DeviceSession, type Reaction } from '../sync/device-session.ts';
 import type { OutboxOp } from '../sync/replica-change.ts';
-import type { KnownOp, ReplicaStep, StepResult } from '../sync/replica-step.ts';
+import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
 import { backoffMs } from './backoff.ts';
 import { type ConnectionTiming, defaultTiming } from './connection-timing.ts';
 import type { ClientEnvironment } from './environment.ts';
@@ -15,7 +16,6 @@ import { type LifeCycleEvent, type LifeCycleState, nextState } from './life-cycl
 import type { LocalReplica } from './local-replica.ts';
 import { ResetGuard } from './reset-guard.ts';
 import type { Status, StuckReason } from './status.ts';
-import { StorageFull, StorageLost } from './store.ts';
 import { Timers } from './timers.ts';
 import { expiryOf, renewAfterMs } from './token-renewal.ts';
 import type { Transport, TransportEnd, TransportEvents } from './transport.ts';
@@ -29,8 +29,8 @@ export interface ConnectionDeps {
   readonly replica: LocalReplica;
   /** Null: there is nobody logged in. */
   readonly getToken: (reason: TokenReason) => Promise<string | null>;
-  /** Which of these ops of earlier ids the log holds. @throws Error when the server cannot be asked. */
-  readonly findOps: (ops: readonly OutboxOp[]) => Promise<readonly KnownOp[]>;
+  /** Events among which are those of these ops of earlier ids that the log holds, with the ops' own stamps. @throws Error when the server cannot be asked. */
+  readonly findOps: (ops: readonly OutboxOp[]) => Promise<readonly LogEvent[]>;
   /** After every change of what `status` tells. */
   readonly onStatus: () => void;
   /** A step of the log was taken in. */
@@ -149,7 +149,7 @@ export class Connection {
       case 'offline':
         this.#disconnect();
         this.#stuck = { reason: 'offline', detail: 'the browser says that there is no network', until: null };
-        return;
+        return this.#timers.arm('state', () => this.dispatch('due'), this.#timing.parkMs);
       case 'following':
         this.#stuck = null;
         return this.#disconnect();
@@ -245,6 +245,8 @@ export class Connection {
       if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `the server said ${frame.code} again and again`);
     }
     await this.#carryOut(session, session.receive(frame));
+    // It may have ended the connection.
+    if (this.#session !== session) return;
     if (frame.type === 'WELCOME' && session.isWelcomed) this.#onWelcomed(session);
     this.#lookAround();
   }
@@ -339,8 +341,10 @@ export class Connection {
 
   #onFailure(error: unknown, reason: StuckReason): void {
     const detail = error instanceof Error ? error.message : String(error);
-    if (error instanceof StorageLost) return this.#park('storage_lost', detail);
-    this.#lose(error instanceof StorageFull ? 'storage_full' : reason, detail);
+    // By name: a store may come from a bundle of its own.
+    const name = error instanceof Error ? error.name : '';
+    if (name === 'StorageLost') return this.#park('storage_lost', detail);
+    this.#lose(name === 'StorageFull' ? 'storage_full' : reason, detail);
   }
 
   #lose(reason: StuckReason, detail: string): void {

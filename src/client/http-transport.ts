@@ -5,7 +5,8 @@
 import type { Epoch } from '../core/ids.ts';
 import { unpackServerFrame } from '../protocol/binary-codec.ts';
 import { type ClientFrame, type Hello, helloFlags, type Push, type ServerFrame, type Welcome } from '../protocol/frames.ts';
-import { opToJson } from '../protocol/json-codec.ts';
+import { eventFromJson, opToJson } from '../protocol/json-codec.ts';
+import type { JsonEvent } from '../protocol/json-frames.ts';
 import type { ClientEnvironment } from './environment.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
@@ -140,16 +141,21 @@ class HttpTransport implements Transport {
     return this.#place?.seq === seq ? this.#place.text : null;
   }
 
-  /** The ops' events come with the next pull; of ops that the log held before, the log is read again from before them. */
+  /** New events come with the next pull; those of ops that the log held before come with the answer, also from below the floor. */
   async #push(push: Push): Promise<void> {
     const { firstCounter, base, ops } = push;
     const body = { device: this.#hello?.device, firstCounter, base, ops: ops.map(opToJson) };
     const response = await this.#request('POST', '/memories/sync/push', body);
     const { acked, events } = (await response.json()) as PushAnswer;
-    const seqs = events.map(({ seq }) => seq);
     this.#acked = Math.max(this.#acked, acked);
-    this.#ackedAt = Math.max(this.#ackedAt, ...seqs);
-    await this.#pull(Math.min(this.#cursor, ...seqs.map((seq) => seq - 1)), true);
+    this.#ackedAt = Math.max(this.#ackedAt, ...events.map(({ seq }) => seq));
+    for (const event of events) if (event.seq <= this.#cursor) this.#showReplayed(event);
+    await this.#pull(this.#cursor, true);
+  }
+
+  #showReplayed(event: JsonEvent): void {
+    const { seq } = event;
+    this.#emit({ type: 'DELTA', from: seq - 1, to: seq, head: this.#cursor, events: [eventFromJson(event)] });
   }
 
   /** @param always a frame is owed even when nothing is new. */
@@ -237,5 +243,5 @@ type JsonAnswer =
 
 interface PushAnswer {
   readonly acked: number;
-  readonly events: readonly { readonly seq: number }[];
+  readonly events: readonly JsonEvent[];
 }

@@ -30,4 +30,3 @@ export { InvalidMemory, UnknownMemory } from './memory-writes.ts';
 export type { Status, StuckReason } from './status.ts';
 export type { ClientStore } from './store.ts';
 export { StorageFull, StorageLost } from './store.ts';
-export { createVolatileStore } from './volatile-store.ts';

@@ -64,10 +64,14 @@ export function createConnection(name: string): Connection {
     if (goneBecause !== null) throw new StorageLost(goneBecause);
     current ??= connect();
     const connection = current;
+    let isOpen = false;
     try {
-      return await work(await connection);
+      const db = await connection;
+      isOpen = true;
+      return await work(db);
     } catch (error) {
-      if (isConnectionLoss(error)) void forget(connection);
+      // SYN-10: what did not open now may open for a later step.
+      if (!isOpen || isConnectionLoss(error)) void forget(connection);
       throw error;
     }
   }

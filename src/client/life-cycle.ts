@@ -8,7 +8,7 @@ export type LifeCycleState =
   | 'closed'
   /** Another tab of the same store speaks for this one. */
   | 'following'
-  /** The browser says that there is no network. */
+  /** The browser says that there is no network; a long timer asks the network itself. */
   | 'offline'
   /** Between two attempts; a timer ends it. */
   | 'waiting'
@@ -26,7 +26,7 @@ export type LifeCycleEvent =
   | 'follow'
   | 'online'
   | 'offline'
-  /** The timer of `waiting` or `parked`. */
+  /** The timer of `waiting`, `parked` or `offline`. */
   | 'due'
   | 'welcomed'
   | 'caughtUp'
@@ -77,7 +77,8 @@ export const lifeCycle: Table = {
     follow: 'following',
     online: 'connecting',
     offline: 'offline',
-    due: 'offline',
+    // SYN-10: the word that there is a network again may never come.
+    due: 'connecting',
     welcomed: 'offline',
     caughtUp: 'offline',
     behind: 'offline',

@@ -66,8 +66,10 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
   const commit = (step: ReplicaStep): Promise<Committed<StepResult | null>> => {
     const needs = needsOutbox(step, mirror, mirror.meta) ? 'outbox' : 'meta';
     return store.commit(needs, (stored) => {
-      // Rows are planned upon from the mirror: it must hold those of the record.
-      if (readsRows(step) && stored.meta.rowsVersion !== mirror.meta.rowsVersion) return { change: null, result: null };
+      // Rows are planned upon from the mirror: it must hold those of the record. And an outbox that was not read is not empty.
+      const isBehind = stored.meta.rowsVersion !== mirror.meta.rowsVersion || stored.meta.device !== mirror.device;
+      const lacksOutbox = stored.outbox === null && needsOutbox(step, mirror, stored.meta);
+      if ((readsRows(step) && isBehind) || lacksOutbox) return { change: null, result: null };
       return planStep(mirror, stored, step, now());
     });
   };

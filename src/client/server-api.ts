@@ -1,9 +1,10 @@
 /** What the client asks of the REST API beside syncing. */
-import { parseHlc } from '../core/clock.ts';
+import type { LogEvent } from '../core/event.ts';
 import type { DeviceId, MemoryId } from '../core/ids.ts';
 import type { MemoryScope, MemoryType, Source } from '../core/memory.ts';
+import { eventFromJson } from '../protocol/json-codec.ts';
+import type { JsonEvent } from '../protocol/json-frames.ts';
 import type { OutboxOp } from '../sync/replica-change.ts';
-import type { KnownOp } from '../sync/replica-step.ts';
 import type { ClientMemory, Conflict, MemoryFilter } from './client-api.ts';
 import type { TokenReason } from './connection.ts';
 import type { ClientEnvironment } from './environment.ts';
@@ -25,8 +26,8 @@ export interface ServerApi {
   search(query: string, options: MemoryFilter & { readonly limit: number }): Promise<readonly Found[] | null>;
   /** All open conflicts. @throws Error */
   readConflicts(): Promise<readonly Conflict[]>;
-  /** Which of these ops of earlier ids the log holds (SYN-13). @throws Error */
-  findOps(ops: readonly OutboxOp[]): Promise<readonly KnownOp[]>;
+  /** The events of the earlier ids of these ops since they were written, with the ops' own stamps (SYN-13). @throws Error */
+  findOps(ops: readonly OutboxOp[]): Promise<readonly LogEvent[]>;
 }
 
 type Deps = Pick<ClientEnvironment, 'fetch' | 'setTimer' | 'clearTimer'>;
@@ -36,18 +37,29 @@ const searchMs = 5_000;
 const requestMs = 15_000;
 
 export function createServerApi(deps: Deps, { url, getToken }: ServerApiOptions): ServerApi {
+  const ask = async (method: string, path: string, signal: AbortSignal, body?: unknown): Promise<unknown> => {
+    const headers = {
+      authorization: `Bearer ${await getToken('start')}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    };
+    const init = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    const response = await deps.fetch(`${url.replace(/\/+$/, '')}/api/v1${path}`, init);
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
+    return await response.json();
+  };
+  /** SYN-10: for the token, which is the app's to give, as for the answer. */
   const call = async (method: string, path: string, patienceMs: number, body?: unknown): Promise<unknown> => {
     const abort = new AbortController();
-    const timer = deps.setTimer(() => abort.abort(new Error('the server did not answer in time')), patienceMs);
+    let timer: unknown;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = deps.setTimer(() => {
+        const error = new Error('the server did not answer in time');
+        abort.abort(error);
+        reject(error);
+      }, patienceMs);
+    });
     try {
-      const headers = {
-        authorization: `Bearer ${await getToken('start')}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      };
-      const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      const response = await deps.fetch(`${url.replace(/\/+$/, '')}/api/v1${path}`, init);
-      if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
-      return await response.json();
+      return await Promise.race([ask(method, path, abort.signal, body), tooLate]);
     } finally {
       deps.clearTimer(timer);
     }
@@ -78,7 +90,7 @@ export function createServerApi(deps: Deps, { url, getToken }: ServerApiOptions)
       return conflicts;
     },
     async findOps(ops) {
-      const known: KnownOp[] = [];
+      const events: LogEvent[] = [];
       for (const [device, own] of byOrigin(ops)) {
         // An event comes after everything that its writer had seen.
         const fromSeq = Math.min(...own.map(({ base }) => base)) + 1;
@@ -87,11 +99,11 @@ export function createServerApi(deps: Deps, { url, getToken }: ServerApiOptions)
           const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
           const path = `/audit?deviceId=${device}&fromSeq=${fromSeq}&order=asc&limit=500${query}`;
           const page = (await call('GET', path, requestMs)) as JsonAudit;
-          for (const event of page.events) if (event.replica.id === device) known.push(toKnownOp(event));
+          for (const event of page.events) if (event.replica.id === device) events.push(toEvent(event));
           cursor = page.nextCursor;
         } while (cursor !== null);
       }
-      return known;
+      return events;
     },
   };
 }
@@ -106,20 +118,15 @@ interface JsonAudit {
   readonly nextCursor: string | null;
 }
 
-interface JsonAuditEvent extends Pick<KnownOp, 'seq' | 'counter' | 'memoryId' | 'outcome' | 'code'> {
-  /** The replica that wrote the op; `device` is the one that somebody used. */
+interface JsonAuditEvent extends Omit<JsonEvent, 'device'> {
+  /** The replica that wrote the op; beside it stands the device that somebody used. */
   readonly replica: { readonly id: DeviceId };
-  readonly hlc: string;
   /** The device's own stamp, where it was clamped (MRG-6). */
   readonly rawHlc?: string;
 }
 
-function toKnownOp({ seq, counter, memoryId, outcome, code, replica, hlc, rawHlc = hlc }: JsonAuditEvent): KnownOp {
-  const stamp = parseHlc(rawHlc);
-  if (!stamp.ok) throw new Error(`the event ${seq} has no stamp`);
-  const op = { seq, counter, memoryId, outcome, device: replica.id, hlc: stamp.value };
-  return code === undefined ? op : { ...op, code };
-}
+const toEvent = ({ replica, rawHlc, ...event }: JsonAuditEvent): LogEvent =>
+  eventFromJson({ ...event, device: replica.id, hlc: rawHlc ?? event.hlc });
 
 function byOrigin(ops: readonly OutboxOp[]): ReadonlyMap<DeviceId, readonly OutboxOp[]> {
   const groups = new Map<DeviceId, OutboxOp[]>();

@@ -42,8 +42,8 @@ export class TransportChoice {
     if (transport?.kind === 'socket') this.#socketFailures = 0;
   }
 
-  /** HTTP may have worked all the time; the next one is a socket all the same. */
+  /** HTTP works; one attempt tells whether a socket does again. */
   retrySocket(): void {
-    this.#socketFailures = 0;
+    this.#socketFailures = socketAttempts - 1;
   }
 }

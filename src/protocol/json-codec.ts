@@ -82,7 +82,8 @@ export function eventToJson(event: LogEvent): JsonEvent {
   };
 }
 
-function eventFromJson({ patch, floor, collected, ...event }: JsonEvent): LogEvent {
+/** @throws MalformedValue */
+export function eventFromJson({ patch, floor, collected, ...event }: JsonEvent): LogEvent {
   const hlc = parseHlc(event.hlc);
   const change = patch === undefined ? null : patchToChange(patch as readonly PatchOperation[]);
   if (!hlc.ok || change?.ok === false) throw new MalformedValue(`events.${event.seq}`, 'is no event');

@@ -185,7 +185,7 @@ function findOp(outbox: readonly OutboxOp[], counter: number): OutboxOp | null {
 }
 
 /** SYN-13: whether the event is what became of the op. */
-function isEventOf(op: OutboxOp, event: LogEvent): boolean {
+export function isEventOf(op: OutboxOp, event: LogEvent): boolean {
   const isSameStamp = compareHlc(op.hlc, event.hlc) === 0 || isClamped(op.hlc, event);
   return (
     op.memoryId === event.memoryId && isSameStamp && (event.change === null || writesEqual(op.change.writes, event.change.writes))

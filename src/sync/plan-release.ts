@@ -1,21 +1,21 @@
 /** Ops that a device wrote under an earlier id, once it is known what became of them. */
-import { compareHlc } from '../core/clock.ts';
-import type { PlannedStep } from './plan-delta.ts';
+import type { LogEvent } from '../core/event.ts';
+import { isEventOf, type PlannedStep } from './plan-delta.ts';
 import { renumbered } from './plan-outbox.ts';
 import type { OutboxOp, RejectedOp, ReplicaMeta } from './replica-change.ts';
-import { type KnownOp, nothingHappened } from './replica-step.ts';
+import { nothingHappened } from './replica-step.ts';
 
 /**
  * What the log holds of an earlier id's ops has become its event already; the others go out as ops of this device. A snapshot
  * tells neither, so the server was asked.
  */
-export function released(meta: ReplicaMeta, outbox: readonly OutboxOp[], known: readonly KnownOp[]): PlannedStep {
+export function released(meta: ReplicaMeta, outbox: readonly OutboxOp[], known: readonly LogEvent[]): PlannedStep {
   const acknowledged: OutboxOp[] = [];
   const rejected: RejectedOp[] = [];
   const left: OutboxOp[] = [];
   for (const { origin, ...op } of outbox) {
     const event = known.find(({ device, counter }) => device === origin?.device && counter === origin.counter);
-    if (event === undefined || event.memoryId !== op.memoryId || compareHlc(event.hlc, op.hlc) !== 0) {
+    if (event === undefined || !isEventOf(op, event)) {
       left.push(op);
       continue;
     }

@@ -1,6 +1,6 @@
 /**
  * What a device keeps, and what one step changes of it. A step (a local write, a delta, a page of a snapshot, a reset) is
- * planned by sync/replica-plans as one `ReplicaChange`, which a store commits in one transaction: op, counter and outbox
+ * planned by sync/plan-step as one `ReplicaChange`, which a store commits in one transaction: op, counter and outbox
  * together, the cursor only with the rows that it stands for.
  */
 

@@ -39,8 +39,9 @@ export function withChange(row: Memory | null, { id, seq, change, lost, hlc, at 
 export function erasedRow({ memoryId, seq, hlc, change }: LogEvent, row: Memory | null): Memory {
   // The erasing event keeps the time of creation: once the others are blank, a device that is new finds it nowhere else.
   const createdAt = change?.createdAt ?? row?.createdAt ?? hlc.ms;
-  const updatedAt = Math.max(row?.updatedAt ?? 0, hlc.ms);
-  return { ...newRow(memoryId, createdAt), seq, updatedAt, deleted: true, erased: true };
+  // The stamp of the erasure alone, as on the server, whose rebuild finds no other: it is earlier than the row's where the
+  // server's clock was set back.
+  return { ...newRow(memoryId, createdAt), seq, updatedAt: hlc.ms, deleted: true, erased: true };
 }
 
 /** The writes that make `to` what `from` is; null stands for a memory that is not there. */

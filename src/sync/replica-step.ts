@@ -24,9 +24,6 @@ export interface AdoptionMark {
   readonly done: boolean;
 }
 
-/** An op that the log holds, by its dot. `hlc` is its own stamp, not the clamped one: many of those are the same. */
-export type KnownOp = Pick<LogEvent, 'seq' | 'device' | 'counter' | 'memoryId' | 'hlc' | 'outcome' | 'code'>;
-
 export type ReplicaStep =
   | { readonly kind: 'write'; readonly drafts: readonly OpDraft[]; readonly mark?: AdoptionMark }
   | { readonly kind: 'delta'; readonly delta: Delta }
@@ -37,7 +34,7 @@ export type ReplicaStep =
   | { readonly kind: 'restart'; readonly resync: Resync }
   | { readonly kind: 'fork'; readonly device: DeviceId }
   /** The server was asked: what waits of an earlier id and is not among these is not in the log, and goes out under the new one. */
-  | { readonly kind: 'release'; readonly known: readonly KnownOp[] }
+  | { readonly kind: 'release'; readonly known: readonly LogEvent[] }
   | { readonly kind: 'dismiss'; readonly seqs: readonly number[] };
 
 export interface StepResult {

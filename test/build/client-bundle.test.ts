@@ -38,9 +38,12 @@ describe('[house] the bundle of aibrain-server/client', () => {
 
   it('[house] exports what a page needs', async () => {
     const client = await import(join(folder, 'index.js'));
-    expect(Object.keys(client)).toEqual(
-      expect.arrayContaining(['createClient', 'createVolatileStore', 'parseId', 'InvalidMemory', 'StorageFull']),
-    );
+    expect(Object.keys(client)).toEqual(expect.arrayContaining(['createClient', 'parseId', 'InvalidMemory', 'StorageFull']));
+  });
+
+  it('[house] has the store of scripts in a file of its own', async () => {
+    const { createVolatileStore } = await import(join(folder, 'volatile-store.js'));
+    expect(createVolatileStore().description).toBe('volatile');
   });
 
   it('[house] carries the licences of the packages in it', async () => {

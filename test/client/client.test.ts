@@ -1,5 +1,7 @@
 /** The client against a whole server, over real sockets, as an app uses it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { StorageLost } from '../../src/client/store.ts';
+import { createVolatileStore } from '../../src/client/volatile-store.ts';
 import type { MemoryId } from '../../src/core/ids.ts';
 import { type Api, createApi } from '../support/api.ts';
 import { until, untilStatus, useClients } from '../support/client.ts';
@@ -154,8 +156,20 @@ describe('a client', () => {
     expect(a.status).toMatchObject({ state: 'live', stuck: null });
   });
 
+  it('[house] a client whose store cannot be read lets go of everything, also when it cannot be thrown away', async () => {
+    const kept = createVolatileStore();
+    let closed = 0;
+    const close = async (): Promise<void> => void closed++;
+    const lost = (): Promise<never> => Promise.reject(new StorageLost('not here'));
+    const options = { url: server.url, token: api.user.token };
+    await expect(open({ ...options, store: { ...kept, load: lost, close } })).rejects.toThrow(StorageLost);
+    expect(closed).toBe(1);
+    const a = await open({ ...options, store: { ...kept, destroy: lost, close } });
+    await expect(a.destroy()).rejects.toThrow(StorageLost);
+    expect(closed).toBe(2);
+  });
+
   it('[SYN-6] a row that changed behind its back is found by the hash and mended by a snapshot', async () => {
-    const { createVolatileStore } = await import('../../src/client/volatile-store.ts');
     const store = createVolatileStore();
     const a = await open({ url: server.url, token: api.user.token, store });
     const { id } = await a.create(tea);

@@ -4,7 +4,7 @@ import type { Client } from '../../src/client/client-api.ts';
 import { createVolatilePlace } from '../../src/client/volatile-place.ts';
 import { createVolatileStore } from '../../src/client/volatile-store.ts';
 import { type Api, createApi, type EventList } from '../support/api.ts';
-import { shortTiming, until, untilStatus, useClients } from '../support/client.ts';
+import { nodeEnvironment, shortTiming, until, untilStatus, useClients } from '../support/client.ts';
 import { type CuttableProxy, startProxy } from '../support/proxy.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
@@ -61,6 +61,13 @@ describe('a connection', () => {
     proxy.letGo();
     await client.settled();
     expect(await contentsInLog()).toEqual(['Tea']);
+  });
+
+  it('[SYN-10] a browser that says offline and never anything else is not believed for ever', async () => {
+    const environment = { ...nodeEnvironment(), isOnline: () => false };
+    const a = await openThrough({ environment, timing: { ...shortTiming, parkMs: 300 } });
+    expect(await untilStatus(a, ({ stuck }) => stuck?.reason === 'offline')).toMatchObject({ state: 'offline' });
+    await untilStatus(a, ({ state }) => state === 'live');
   });
 
   it('[SYN-10] with ops that wait and nothing that moves, the watchdog says so and connects again', async () => {

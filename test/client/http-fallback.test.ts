@@ -31,7 +31,13 @@ describe('over HTTP', () => {
     const openSocket = (url: string): SocketLike =>
       environment.openSocket(areSocketsBlocked ? url.replace('/api/v1/sync', '/api/v1/blocked') : url);
     const timing = { ...shortTiming, retrySocketMs: 100_000 };
-    return open({ url: server.url, token: api.user.token, timing, environment: { ...environment, fetch: send, openSocket }, ...options });
+    return open({
+      url: server.url,
+      token: api.user.token,
+      timing,
+      environment: { ...environment, fetch: send, openSocket },
+      ...options,
+    });
   };
 
   it('[SYN-3] [SYN-4] two devices hold the same as over a socket, and say how they are connected', async () => {

@@ -1,3 +1,4 @@
+import { indexedDB } from 'fake-indexeddb';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openIndexedDbStore } from '../../src/client/indexed-db-store.ts';
 import { type ClientStore, StorageFull, StorageLost } from '../../src/client/store.ts';
@@ -43,6 +44,21 @@ describe('what browsers do to a database', () => {
     await store.writeNote('conflicts', [1]);
     browser.closeConnections();
     expect(await store.readNote('conflicts')).toEqual([1]);
+  });
+
+  it.each([
+    ['there was no room', 'QuotaExceededError', StorageFull],
+    ['it could not be read', 'DataError', DOMException],
+  ])('[SYN-10] a database that did not open, since %s, is opened by a later step', async (_, name, failure) => {
+    const { store } = await newStore();
+    browser.closeConnections();
+    const open = vi.spyOn(indexedDB, 'open').mockImplementationOnce(() => {
+      throw new DOMException('not now', name);
+    });
+    await expect(add(store, 1)).rejects.toThrow(failure);
+    open.mockRestore();
+    await add(store, 1);
+    expect((await store.load(create)).outbox).toEqual([opOf(1)]);
   });
 
   it('[house] a step whose connection is closed in the middle is run again, and has its effect once', async () => {

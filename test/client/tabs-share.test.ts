@@ -1,12 +1,19 @@
 /** Several tabs of one profile: one replica, one connection, everybody writes. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Client } from '../../src/client/client-api.ts';
+import type { ClientStore } from '../../src/client/store.ts';
 import { createTabHub, type HubTab, type TabHub } from '../../src/client/tab-hub.ts';
+import type { WatchSleep } from '../../src/client/tabs.ts';
 import { createVolatilePlace, type VolatilePlace } from '../../src/client/volatile-place.ts';
 import { createVolatileStore } from '../../src/client/volatile-store.ts';
 import { type Api, createApi, type EventList } from '../support/api.ts';
-import { until, untilStatus, useClients } from '../support/client.ts';
+import { nodeEnvironment, type TestClientOptions, until, untilStatus, useClients } from '../support/client.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
+
+interface OpenTab {
+  readonly client: Client;
+  readonly tab: HubTab;
+}
 
 describe('tabs of one profile', () => {
   let server: TestServer;
@@ -26,10 +33,23 @@ describe('tabs of one profile', () => {
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
 
-  async function openTab(): Promise<{ readonly client: Client; readonly tab: HubTab }> {
-    const tab = hub.open();
-    const client = await open({ url: server.url, token: api.user.token, tabs: tab, store: createVolatileStore(place) });
+  async function openTab(options: Partial<TestClientOptions> = {}, watchSleep?: WatchSleep): Promise<OpenTab> {
+    const tab = hub.open(watchSleep);
+    const store = createVolatileStore(place);
+    const client = await open({ url: server.url, token: api.user.token, tabs: tab, store, ...options });
     return { client, tab };
+  }
+
+  /** A page that can be put to sleep. */
+  function createPage(): { readonly watchSleep: WatchSleep; sleep(): void } {
+    let sleep = () => {};
+    return {
+      watchSleep: (onSleep) => {
+        sleep = onSleep;
+        return () => {};
+      },
+      sleep: () => sleep(),
+    };
   }
 
   async function eventsInLog(): Promise<EventList['events']> {
@@ -99,5 +119,52 @@ describe('tabs of one profile', () => {
     await until(second.client, () => second.client.count() === 3);
     await until(first.client, () => first.client.count() === 3);
     expect(kinds.filter((kind) => kind === 'change').length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('[SYN-10] a tab that falls asleep while it takes over the lead does not connect when it has read everything', async () => {
+    const page = createPage();
+    const store = createVolatileStore(place);
+    let loads = 0;
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const load: ClientStore['load'] = async (create) => {
+      if (++loads === 2) await held;
+      return await store.load(create);
+    };
+    const first = await openTab({ store: { ...store, load } }, page.watchSleep);
+    await expect.poll(() => loads).toBe(2);
+    page.sleep();
+    const second = await openTab();
+    await untilStatus(second.client, ({ isLeader, state }) => isLeader && state === 'live');
+    goOn();
+    await second.client.create(tea);
+    await until(first.client, () => first.client.count() === 1);
+    await untilStatus(second.client, ({ outbox }) => outbox === 0);
+    expect(first.client.status).toMatchObject({ isLeader: false });
+  });
+
+  it('[SYN-10] a tab that steps back does not show how a leader before it was', async () => {
+    const page = createPage();
+    const first = await openTab();
+    await untilStatus(first.client, ({ state }) => state === 'live');
+    const second = await openTab({}, page.watchSleep);
+    await untilStatus(second.client, ({ state }) => state === 'live');
+    first.tab.kill();
+    await untilStatus(second.client, ({ isLeader, state }) => isLeader && state === 'live');
+    page.sleep();
+    expect(await untilStatus(second.client, ({ isLeader }) => !isLeader)).toMatchObject({ state: 'following', online: false });
+  });
+
+  it('[MRG-6] a tab that follows stamps by the clock of the server too', async () => {
+    const lateMs = 3_600_000;
+    const environment = { ...nodeEnvironment(), now: () => Date.now() - lateMs };
+    const first = await openTab({ environment });
+    await untilStatus(first.client, ({ state }) => state === 'live');
+    const second = await openTab({ environment });
+    await untilStatus(second.client, ({ state }) => state === 'live');
+    const { updatedAt } = await second.client.create(tea);
+    expect(updatedAt).toBeGreaterThan(Date.now() - lateMs / 2);
   });
 });

@@ -194,7 +194,8 @@ export class Judge {
     }
     // Two copies of a device that wait with the same op lose its dot when the log begins anew: then each is a writing.
     if (device.isCopied && meta.resync?.reason === 'lineage' && before.meta?.resync?.reason !== 'lineage')
-      for (const op of before.outbox.values()) this.#wroteOp(userId, op, `${name} ${device.diskLife} ${identityOf(op)} in another lineage`);
+      for (const op of before.outbox.values())
+        this.#wroteOp(userId, op, `${name} ${device.diskLife} ${identityOf(op)} in another lineage`);
   }
 
   #wroteOp(userId: UserId, { memoryId, change }: OutboxOp, by: string): void {

@@ -1,6 +1,7 @@
 /** The HTTP twins (docs/PROTOCOL.md), played over the same logs: hello, push, updates, snapshot, and the list of conflicts. */
-import { type ErrorCode, errorTable } from '../../src/core/errors.ts';
+
 import { hlcToString } from '../../src/core/clock.ts';
+import { type ErrorCode, errorTable } from '../../src/core/errors.ts';
 import type { DeviceId, Epoch, MemoryId } from '../../src/core/ids.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
 import { packDelta, packServerFrame } from '../../src/protocol/binary-codec.ts';

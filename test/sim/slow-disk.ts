@@ -71,22 +71,23 @@ export function createSlowDisk({ timeline, dice, witness, mutant }: SlowDiskDeps
         commit: (needs, plan) =>
           inOrder(async () => {
             const before = place.snapshot().content;
-            const mutate = mutant?.disk;
-            if (mutate === undefined) {
+            if (mutant?.disk === undefined && mutant?.change === undefined) {
               const committed = await store.commit(needs, plan);
               if (committed.change !== null) witness.committed(committed.change, before);
               return committed;
             }
-            let meant: ReplicaChange | null = null;
+            let believed: ReplicaChange | null = null;
             const { change, result } = await store.commit(needs, (stored) => {
               const planned = plan(stored);
-              meant = planned.change;
-              return planned.change === null ? planned : { ...planned, change: mutate(planned.change, before) };
+              if (planned.change === null) return planned;
+              const meant = mutant.change?.(planned.change, before) ?? planned.change;
+              believed = meant;
+              return { ...planned, change: mutant.disk?.(meant, before) ?? meant };
             });
             if (change !== null) witness.committed(change, before);
             return {
               result,
-              change: change === null || meant === null ? change : { ...(meant as ReplicaChange), meta: change.meta },
+              change: change === null || believed === null ? change : { ...(believed as ReplicaChange), meta: change.meta },
             };
           }),
         readNote: (name) => inOrder(() => store.readNote(name)),

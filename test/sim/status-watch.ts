@@ -18,7 +18,8 @@ export function watchStatus(world: World): void {
         const { status } = client;
         const { meta, outbox } = device.disk.place.disk.content;
         // What is taken in of the log is movement too; and a leader that is new knows nothing of the time before.
-        const place = status.stuck !== null || outbox.size === 0 ? '' : `${[...outbox.keys()].join()} ${meta?.cursor} ${status.isLeader}`;
+        const place =
+          status.stuck !== null || outbox.size === 0 ? '' : `${[...outbox.keys()].join()} ${meta?.cursor} ${status.isLeader}`;
         const before = movedAt.get(client);
         if (before === undefined || before.place !== place) movedAt.set(client, { place, at: world.timeline.now });
         const since = movedAt.get(client)?.at ?? 0;

@@ -363,7 +363,7 @@ export class ServerNode {
 
   /** SYN-10: the heads are read again, so that what other processes commit arrives too. */
   pollLater(): void {
-    if (this.#isPolling || !this.isUp) return;
+    if (this.#isPolling || !this.isUp || this.#server.options.mutant?.isDeafToPolls === true) return;
     this.#isPolling = true;
     const life = this.#life;
     const { pollMs } = this.#server.options;
