@@ -5,7 +5,10 @@ import { dirname, join, resolve } from 'node:path';
 import type { Metafile } from 'esbuild';
 
 export async function noticesOf(metafile: Metafile, root: string): Promise<string> {
-  const folders = new Set(Object.keys(metafile.inputs).flatMap((path) => packageFolderOf(resolve(root, path))));
+  const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs));
+  // What was read and left out altogether is not carried.
+  const carried = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  const folders = new Set(carried.flatMap(([path]) => packageFolderOf(resolve(root, path))));
   const notices = await Promise.all([...folders].sort().map(noticeOf));
   return `${notices.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`;
 }

@@ -56,10 +56,10 @@ function conflictCard(conflict: Conflict, { client, timeOf }: CardDeps): HTMLEle
       { class: `side ${which}` },
       h('h4', {}, which === 'winner' ? 'Shown now' : 'Also written'),
       h('p', { class: 'value' }, valueToWords(register, side.value)),
-      h('p', { class: 'writer' }, h('b', {}, side.device.name), ' · ', timeElement(timeOf(side.seq) ?? at)),
+      h('p', { class: 'writer' }, h('b', {}, side.device.name), timeElement(timeOf(side.seq) ?? at)),
       h(
         'button',
-        { type: 'button', class: which === 'winner' ? '' : 'primary', on: { click: () => void client.resolve(id, which) } },
+        { type: 'button', on: { click: () => void client.resolve(id, which) } },
         which === 'winner' ? 'Keep this' : 'Keep that',
       ),
     );

@@ -21,7 +21,7 @@ export function createMemoryCard(memory: ClientMemory, nowMs: number, { open, re
       h('span', { class: 'type' }, typeNames[type]),
       ...tags.map((tag) => h('span', { class: 'tag' }, tag)),
       where !== undefined && h('span', { class: 'where', title: source?.title }, where),
-      h('time', { datetime: new Date(updatedAt).toISOString() }, relativeTime(updatedAt, nowMs)),
+      h('time', { datetime: new Date(updatedAt).toISOString() }, relativeTime(Math.min(updatedAt, nowMs), nowMs)),
       isPending && h('span', { class: 'pending', title: 'Waits to be sent' }, 'waits'),
     ),
     h(

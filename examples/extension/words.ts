@@ -6,7 +6,7 @@ export const typeNames: Readonly<Record<MemoryType, string>> = {
   fact: 'Fact',
   task: 'Task',
   project: 'Project',
-  meta: 'About the assistant',
+  meta: 'Assistant',
 };
 
 export interface StatusWords {

@@ -48,7 +48,9 @@ describe('[house] the bundle of aibrain-server/client', () => {
 
   it('[house] carries the licences of the packages in it', async () => {
     const notices = await readFile(join(folder, 'NOTICES.txt'), 'utf8');
-    for (const name of ['zod', 'msgpackr', 'uuid']) expect(notices).toMatch(new RegExp(`^${name} \\d.*\\(\\w+\\)$`, 'm'));
+    const names = [...notices.matchAll(/^(\S+) \d\S* \(\w+\)$/gm)].map(([, name]) => name);
+    // Of zod nothing is left: values are checked by hand there (core/value-checks).
+    expect(names).toEqual(['idb', 'msgpackr', 'uuid']);
   });
 
   it('[house] a free name is found whatever it is called by', async () => {
