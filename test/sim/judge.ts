@@ -9,9 +9,10 @@ import type { Memory } from '../../src/core/memory.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
 import type { OutboxOp, ReplicaChange } from '../../src/sync/replica-change.ts';
 import type { SimulatedDevice } from './device.ts';
+import type { DiskState } from './disk-state.ts';
+import type { LogImage, TrueEvent } from './log-image.ts';
 import { createReferenceLog, type ReferenceLog, type ReferenceRow } from './reference-merge.ts';
-import type { DiskState } from './slow-disk.ts';
-import type { Commit, LogImage, TrueEvent, VolatileLog } from './volatile-log.ts';
+import type { Commit, VolatileLog } from './volatile-log.ts';
 
 export interface Defect {
   readonly oracle: OracleName;
