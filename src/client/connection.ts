@@ -29,7 +29,7 @@ export interface ConnectionDeps {
   readonly replica: LocalReplica;
   /** Null: there is nobody logged in. */
   readonly getToken: (reason: TokenReason) => Promise<string | null>;
-  /** Events among which are those of these ops of earlier ids that the log holds, with the ops' own stamps. @throws Error when the server cannot be asked. */
+  /** Events among which are those of these ops that the log holds, with the devices' own stamps. @throws Error when the server cannot be asked. */
   readonly findOps: (ops: readonly OutboxOp[]) => Promise<readonly LogEvent[]>;
   /** After every change of what `status` tells. */
   readonly onStatus: () => void;

@@ -2,6 +2,7 @@
  * The same frames over the HTTP twins, for networks that block WebSockets: HELLO, PUSH and GOT become requests, one at a
  * time and in order, and their answers become frames. What others write is found by polling.
  */
+import type { LogEvent } from '../core/event.ts';
 import type { Epoch } from '../core/ids.ts';
 import { unpackServerFrame } from '../protocol/binary-codec.ts';
 import { type ClientFrame, type Hello, helloFlags, type Push, type ServerFrame, type Welcome } from '../protocol/frames.ts';
@@ -141,21 +142,19 @@ class HttpTransport implements Transport {
     return this.#place?.seq === seq ? this.#place.text : null;
   }
 
-  /** New events come with the next pull; those of ops that the log held before come with the answer, also from below the floor. */
+  /**
+   * The ops' events come with the next pull. Those that the device has passed, in a snapshot, come with this answer: it may
+   * not ask for the log before the floor again.
+   */
   async #push(push: Push): Promise<void> {
     const { firstCounter, base, ops } = push;
     const body = { device: this.#hello?.device, firstCounter, base, ops: ops.map(opToJson) };
     const response = await this.#request('POST', '/memories/sync/push', body);
-    const { acked, events } = (await response.json()) as PushAnswer;
+    const { acked, head, events } = (await response.json()) as PushAnswer;
     this.#acked = Math.max(this.#acked, acked);
     this.#ackedAt = Math.max(this.#ackedAt, ...events.map(({ seq }) => seq));
-    for (const event of events) if (event.seq <= this.#cursor) this.#showReplayed(event);
+    for (const event of events) if (event.seq <= this.#cursor) this.#emit(deltaOf(eventFromJson(event), head));
     await this.#pull(this.#cursor, true);
-  }
-
-  #showReplayed(event: JsonEvent): void {
-    const { seq } = event;
-    this.#emit({ type: 'DELTA', from: seq - 1, to: seq, head: this.#cursor, events: [eventFromJson(event)] });
   }
 
   /** @param always a frame is owed even when nothing is new. */
@@ -208,24 +207,36 @@ class HttpTransport implements Transport {
     }
   }
 
-  /**
-   * What the socket says as an ERROR frame is a problem document here (RFC 9457). Of a RESET it tells the code alone: HELLO,
-   * said again, is answered with the whole of it.
-   */
+  /** What the socket says as an ERROR or RESET frame is a problem document here (RFC 9457). */
   async #onProblem(response: Response): Promise<never> {
     const problem = (await response.json().catch(() => null)) as { code?: string; detail?: string; expected?: number } | null;
-    const { code = `http_${response.status}`, detail = '', expected } = problem ?? {};
-    this.#emit({ type: 'ERROR', code, detail, ...(expected !== undefined && { expected }) });
+    const code = problem?.code ?? `http_${response.status}`;
+    const detail = problem?.detail ?? '';
+    const expected = problem?.expected === undefined ? {} : { expected: problem.expected };
+    // HELLO is answered with a RESET that says more: what both lineages share.
+    if (!isReset(code)) this.#emit({ type: 'ERROR', code, detail, ...expected });
     throw new HttpFailure(closeCodes[code] ?? null, `${code}: ${detail}`);
   }
 }
+
+const deltaOf = (event: LogEvent, head: number): ServerFrame => ({
+  type: 'DELTA',
+  from: event.seq - 1,
+  to: event.seq,
+  head,
+  events: [event],
+});
 
 async function frameOf(response: Response): Promise<ServerFrame> {
   return unpackServerFrame(new Uint8Array(await response.arrayBuffer()));
 }
 
-/** The close codes that the socket uses for the same. By code: a status may be that of a proxy in between. */
+/** The close codes that the socket uses for the same. */
 const closeCodes: Readonly<Record<string, number>> = { unauthorized: 4401, device_revoked: 4403 };
+
+const resets = ['cursor_expired', 'cursor_ahead', 'epoch_mismatch', 'device_forked'] as const;
+
+const isReset = (code: string): code is (typeof resets)[number] => (resets as readonly string[]).includes(code);
 
 class HttpFailure extends Error {
   override readonly name = 'HttpFailure';
@@ -243,5 +254,6 @@ type JsonAnswer =
 
 interface PushAnswer {
   readonly acked: number;
+  readonly head: number;
   readonly events: readonly JsonEvent[];
 }

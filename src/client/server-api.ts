@@ -26,7 +26,7 @@ export interface ServerApi {
   search(query: string, options: MemoryFilter & { readonly limit: number }): Promise<readonly Found[] | null>;
   /** All open conflicts. @throws Error */
   readConflicts(): Promise<readonly Conflict[]>;
-  /** The events of the earlier ids of these ops since they were written, with the ops' own stamps (SYN-13). @throws Error */
+  /** What was written to the memories of these ops since they were, with the devices' own stamps (SYN-13). @throws Error */
   findOps(ops: readonly OutboxOp[]): Promise<readonly LogEvent[]>;
 }
 
@@ -91,18 +91,16 @@ export function createServerApi(deps: Deps, { url, getToken }: ServerApiOptions)
     },
     async findOps(ops) {
       const events: LogEvent[] = [];
-      for (const [device, own] of byOrigin(ops)) {
-        // An event comes after everything that its writer had seen.
-        const fromSeq = Math.min(...own.map(({ base }) => base)) + 1;
-        let cursor: string | null = null;
-        do {
-          const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-          const path = `/audit?deviceId=${device}&fromSeq=${fromSeq}&order=asc&limit=500${query}`;
-          const page = (await call('GET', path, requestMs)) as JsonAudit;
-          for (const event of page.events) if (event.replica.id === device) events.push(toEvent(event));
-          cursor = page.nextCursor;
-        } while (cursor !== null);
-      }
+      // An event comes after everything that its writer had seen.
+      const fromSeq = Math.min(...ops.map(({ base }) => base)) + 1;
+      const ids = new Set(ops.map(({ memoryId }) => memoryId));
+      let cursor: string | null = null;
+      do {
+        const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+        const page = (await call('GET', `/audit?fromSeq=${fromSeq}&order=asc&limit=500${query}`, requestMs)) as JsonAudit;
+        for (const event of page.events) if (ids.has(event.memoryId as MemoryId)) events.push(toEvent(event));
+        cursor = page.nextCursor;
+      } while (cursor !== null);
       return events;
     },
   };
@@ -127,12 +125,6 @@ interface JsonAuditEvent extends Omit<JsonEvent, 'device'> {
 
 const toEvent = ({ replica, rawHlc, ...event }: JsonAuditEvent): LogEvent =>
   eventFromJson({ ...event, device: replica.id, hlc: rawHlc ?? event.hlc });
-
-function byOrigin(ops: readonly OutboxOp[]): ReadonlyMap<DeviceId, readonly OutboxOp[]> {
-  const groups = new Map<DeviceId, OutboxOp[]>();
-  for (const op of ops) if (op.origin !== undefined) groups.set(op.origin.device, [...(groups.get(op.origin.device) ?? []), op]);
-  return groups;
-}
 
 interface JsonMemory {
   readonly id: MemoryId;

@@ -45,9 +45,11 @@ export function renumbered(meta: ReplicaMeta, outbox: readonly OutboxOp[], serve
 
 /** The device goes on under another id; where its ops were before stays known, for those that are in the log already. */
 export function forked(meta: ReplicaMeta, outbox: readonly OutboxOp[], device: DeviceId): ReplicaChange {
-  const ops = outbox.map((op, index) => {
-    const origin = op.origin ?? { device: meta.device, counter: op.counter };
-    return { ...op, counter: index + 1, origin };
-  });
+  const ops = outbox.map((op, index) => ({ ...op, counter: index + 1, origin: originOf(op, meta) }));
   return { meta: { ...meta, device, lastCounter: ops.length, acked: 0 }, outbox: ops };
+}
+
+/** The dot that an op was written with. */
+export function originOf({ origin, counter }: OutboxOp, { device }: ReplicaMeta): NonNullable<OutboxOp['origin']> {
+  return origin ?? { device, counter };
 }

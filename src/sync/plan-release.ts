@@ -1,4 +1,5 @@
 /** Ops that a device wrote under an earlier id, once it is known what became of them. */
+import { compareHlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import { isEventOf, type PlannedStep } from './plan-delta.ts';
 import { renumbered } from './plan-outbox.ts';
@@ -14,8 +15,8 @@ export function released(meta: ReplicaMeta, outbox: readonly OutboxOp[], known: 
   const rejected: RejectedOp[] = [];
   const left: OutboxOp[] = [];
   for (const { origin, ...op } of outbox) {
-    const event = known.find(({ device, counter }) => device === origin?.device && counter === origin.counter);
-    if (event === undefined || !isEventOf(op, event)) {
+    const event = origin === undefined ? undefined : known.find((candidate) => isSameOp(op, origin, candidate));
+    if (event === undefined) {
       left.push(op);
       continue;
     }
@@ -27,4 +28,13 @@ export function released(meta: ReplicaMeta, outbox: readonly OutboxOp[], known: 
     change,
     result: { ...nothingHappened, acknowledged, rejected, touched: acknowledged.map(({ memoryId }) => memoryId) },
   };
+}
+
+/**
+ * By its stamp and what it writes: a copy of this device may have pushed it under an id of its own. What is blank is known by
+ * its dot.
+ */
+function isSameOp(op: OutboxOp, origin: NonNullable<OutboxOp['origin']>, event: LogEvent): boolean {
+  if (event.change === null && (event.device !== origin.device || event.counter !== origin.counter)) return false;
+  return isEventOf(op, event) && compareHlc(op.hlc, event.hlc) === 0;
 }

@@ -2,7 +2,7 @@
 import type { MemoryId } from '../core/ids.ts';
 import { hashRows } from '../core/state-hash.ts';
 import { type PlannedStep, planDelta } from './plan-delta.ts';
-import { forked, renumbered, withMark, writtenOps } from './plan-outbox.ts';
+import { forked, originOf, renumbered, withMark, writtenOps } from './plan-outbox.ts';
 import { released } from './plan-release.ts';
 import { planSnapshot } from './plan-snapshot.ts';
 import type { OutboxOp, ReplicaChange, ReplicaMeta, Resync } from './replica-change.ts';
@@ -89,8 +89,10 @@ function planRestart(view: ReplicaView, meta: ReplicaMeta, outbox: readonly Outb
   const stateHash = hashRows(view.idsBetween(null, null).flatMap((id) => view.row(id) ?? []));
   const next = { ...meta, cursor: 0, snapshot: null, stateHash, resync: joinResyncs(meta.resync, resync) };
   if (!isOther) return { meta: next };
+  // Counters begin again there: whether a copy of this device has brought an op in already has to be asked.
   const shared = next.resync.shared ?? 0;
-  return { meta: { ...next, epoch: null }, outbox: outbox.map((op) => (op.base <= shared ? op : { ...op, base: shared })) };
+  const ops = outbox.map((op) => ({ ...op, base: Math.min(op.base, shared), origin: originOf(op, meta) }));
+  return { meta: { ...next, epoch: null }, outbox: ops };
 }
 
 /** What a lineage lost has to be offered until the snapshot was swept, whatever else makes it begin again. */

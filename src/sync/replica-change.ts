@@ -20,8 +20,8 @@ export interface OutboxOp {
   readonly memoryId: MemoryId;
   readonly change: Change;
   /**
-   * Its dot before the device took another id: if the log holds that event, the op is in it already. Such an op is not pushed
-   * until the log was seen up to the head, and loses its origin then.
+   * Its dot before the device took another id, or the log another lineage: if the log holds that event, the op is in it
+   * already. Such an op is not pushed until the log was seen up to the head and the server asked, and loses its origin then.
    */
   readonly origin?: { readonly device: DeviceId; readonly counter: number };
 }

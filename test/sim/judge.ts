@@ -64,6 +64,8 @@ export interface History {
   /** Everything that was ever committed, by its dot. */
   readonly everByDot: Map<string, TrueEvent[]>;
   readonly everWritten: Set<string>;
+  /** The same by what stays of an op when a copy of its device pushes it. */
+  readonly everByIdentity: Set<string>;
   /** How often somebody wrote a value, by register and value. */
   readonly writings: Map<string, Set<string>>;
   /** Reference by image: backups that may come back. */
@@ -106,6 +108,7 @@ export class Judge {
       endedHashes: [],
       everByDot: new Map(),
       everWritten: new Set(),
+      everByIdentity: new Set(),
       writings: new Map(),
       backups: new Map(),
       owed: [],
@@ -178,6 +181,8 @@ export class Judge {
     if (row !== null) history.rows.set(event.seq, row);
     const dot = dotOf(event.device, event.counter);
     history.everByDot.set(dot, [...(history.everByDot.get(dot) ?? []), event]);
+    const { memoryId, change, hlc, rawHlc } = event;
+    if (change !== null) history.everByIdentity.add(identityOf({ memoryId, change, hlc: rawHlc ?? hlc }));
     for (const { register, value } of event.change?.writes ?? [])
       history.everWritten.add(keyOf({ memoryId: event.memoryId, register, value }));
   }
@@ -192,10 +197,6 @@ export class Judge {
       if (at !== -1) known.splice(at, 1);
       else this.#wroteOp(userId, op, `${name} ${device.diskLife} ${identity} ${meta.version}`);
     }
-    // Two copies of a device that wait with the same op lose its dot when the log begins anew: then each is a writing.
-    if (device.isCopied && meta.resync?.reason === 'lineage' && before.meta?.resync?.reason !== 'lineage')
-      for (const op of before.outbox.values())
-        this.#wroteOp(userId, op, `${name} ${device.diskLife} ${identityOf(op)} in another lineage`);
   }
 
   #wroteOp(userId: UserId, { memoryId, change }: OutboxOp, by: string): void {
@@ -217,7 +218,7 @@ export class Judge {
       const own = events.filter(
         (event) => event.memoryId === op.memoryId && (event.change === null || isSameChange(event.change, op.change)),
       );
-      if (own.length === 0)
+      if (own.length === 0 && !(op.origin !== undefined && history.everByIdentity.has(identityOf(op))))
         this.accuse('acked then lost', `${device.options.name} let go of op ${op.counter} (${describe(op)}), which is in no log`);
       const isRejected = own.length > 0 && own.every((event) => event.outcome === 'rejected');
       const isKept = change.rejected?.some((rejected) => identityOf(rejected.op) === identityOf(op)) === true;
@@ -287,7 +288,7 @@ export const dotOf = (device: DeviceId, counter: number): string => `${device} $
 export const keyOf = ({ memoryId, register, value }: Writing): string => `${memoryId} ${register} ${JSON.stringify(value)}`;
 
 /** What stays of an op when it gets another counter or another device. */
-export const identityOf = ({ memoryId, hlc, change }: OutboxOp): string =>
+export const identityOf = ({ memoryId, hlc, change }: Pick<OutboxOp, 'memoryId' | 'hlc' | 'change'>): string =>
   `${memoryId} ${hlc.ms}-${hlc.count} ${change.writes.map(({ register, value }) => `${register}=${JSON.stringify(value)}`).join()}`;
 
 export const describe = ({ memoryId, change }: Pick<OutboxOp, 'memoryId' | 'change'>): string =>

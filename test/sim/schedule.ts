@@ -90,4 +90,4 @@ export type Nemesis =
   | { readonly do: 'endSessions'; readonly user: number }
   | { readonly do: 'refuseProtocol'; readonly forMs: number };
 
-export type NemesisName = Nemesis['do'];
+type NemesisName = Nemesis['do'];

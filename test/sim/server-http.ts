@@ -179,13 +179,13 @@ function listConflicts({ log, url, respond }: Call): void {
   respond({ status: 200, body: JSON.stringify({ conflicts: open.slice(start, start + limit).map(conflictToJson), nextCursor }) });
 }
 
-/** Events that a replica wrote, oldest first. */
+/** Events from a seq on, oldest first. */
 function listEvents({ log, url, respond }: Call): void {
   const limit = Math.min(Number(url.searchParams.get('limit')), 5);
   const from = Math.max(Number(url.searchParams.get('fromSeq')), Number(url.searchParams.get('cursor') ?? 0));
-  const found = log.image.truth.filter(({ seq, device }) => seq >= from && device === url.searchParams.get('deviceId'));
+  const found = log.image.truth.filter(({ seq }) => seq >= from);
   const events = found.slice(0, limit).map((event) => ({
-    ...eventToJson(event),
+    ...eventToJson(log.image.states.get(event.memoryId)?.erased === true ? { ...event, change: null } : event),
     replica: { id: event.device },
     ...(event.rawHlc === null ? {} : { rawHlc: hlcToString(event.rawHlc) }),
   }));

@@ -252,7 +252,7 @@ export class ServerNode {
   #isWriting = false;
   #isPolling = false;
   #isTicking = false;
-  #atCrash: (() => void)[] = [];
+  readonly #atCrash: (() => void)[] = [];
   /** Goes up with every crash: what an earlier life asked the database for comes back to nobody. */
   #life = 0;
   isUp = true;
