@@ -22,5 +22,8 @@ export function released(meta: ReplicaMeta, outbox: readonly OutboxOp[], known: 
     if (event.outcome === 'rejected') rejected.push({ seq: event.seq, code: event.code ?? 'invalid_value', op });
   }
   const change = { ...renumbered(meta, left, meta.acked), ...(rejected.length > 0 && { rejected }) };
-  return { change, result: { ...nothingHappened, acknowledged, rejected, touched: acknowledged.map(({ memoryId }) => memoryId) } };
+  return {
+    change,
+    result: { ...nothingHappened, acknowledged, rejected, touched: acknowledged.map(({ memoryId }) => memoryId) },
+  };
 }
