@@ -127,7 +127,7 @@ class Run {
     }
     for (const step of steps) {
       this.#timeline.after(step.at, () => {
-        this.#judge.note(`step ${JSON.stringify(step)}`);
+        if (this.#judge.trace !== null) this.#judge.note(`step ${JSON.stringify(step)}`);
         this.#perform(step);
       });
     }
@@ -149,7 +149,7 @@ class Run {
         server: this.#server,
         disk: {
           committed: (change, before) => {
-            judge.note(`${name} keeps ${summaryOf(change)}`);
+            if (judge.trace !== null) judge.note(`${name} keeps ${summaryOf(change)}`);
             device.lastBackup = { content: before };
             device.committedAt = this.#timeline.now;
             judge.deviceCommitted(device, change, before);
