@@ -211,7 +211,8 @@ export class Judge {
       const identity = identityOf(op);
       if (op.origin !== undefined || !waited.has(identity) || !device.isCopied) continue;
       const committedAt = history.everByIdentity.get(identity) ?? Number.POSITIVE_INFINITY;
-      if (this.#now() - committedAt < raceMs) this.#wroteOp(device.options.userId, op, `${device.options.name} ${identity} released`);
+      if (this.#now() - committedAt < raceMs)
+        this.#wroteOp(device.options.userId, op, `${device.options.name} ${identity} released`);
     }
   }
 
