@@ -243,6 +243,8 @@ export class Connection {
     if (frame.type === 'RESET') {
       this.#resets++;
       if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `the server said ${frame.code} again and again`);
+      // Until WELCOME comes again nothing is known, and nothing goes out.
+      this.dispatch('behind');
     }
     await this.#carryOut(session, session.receive(frame));
     // It may have ended the connection.
