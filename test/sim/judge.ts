@@ -178,7 +178,9 @@ export class Judge {
   }
 
   #take(history: History, event: TrueEvent): void {
-    const { row, complaint } = history.reference.take(event);
+    const { row, complaint, meetsDelete } = history.reference.take(event);
+    if (meetsDelete && !isNamed(history, event))
+      this.accuse('value lost', `event ${event.seq} and a delete did not know of each other, and no conflict says so`);
     if (complaint !== null) this.accuse('older write won', `event ${event.seq}: ${complaint}`);
     if (row !== null) history.rows.set(event.seq, row);
     const dot = dotOf(event.device, event.counter);
@@ -299,6 +301,19 @@ const textOf = ({ writes }: Change): string =>
     .map(({ register, value }) => `${register}=${JSON.stringify(value)}`)
     .sort()
     .join();
+
+/** Whether a conflict of `deleted` was opened by the event, or goes on against it. */
+function isNamed({ log }: History, { memoryId, seq }: TrueEvent): boolean {
+  // Erased in the same transaction: then nothing is left to restore.
+  if (log.image.states.get(memoryId)?.erased === true) return true;
+  const conflicts = [...log.image.conflicts.values()];
+  return conflicts.some(
+    (conflict) =>
+      conflict.memoryId === memoryId &&
+      conflict.register === 'deleted' &&
+      (conflict.loserSeq === seq || conflict.winnerSeq >= seq),
+  );
+}
 
 /** From asking the server to acting on its answer, ms. */
 const raceMs = 20_000;

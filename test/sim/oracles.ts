@@ -216,7 +216,7 @@ function judgeDevice(world: World, history: History, device: SimulatedDevice): v
   if (meta !== null && stateHashToString(meta.stateHash) !== stateHash)
     judge.accuse('divergence', `${name} has another state hash at ${head.seq}`);
   // Where a seq was given twice within one epoch, to the same memory, nothing tells the two states apart.
-  if (history.isSilent) return;
+  if (history.isSilent || !device.hasOneLeader) return;
   for (const { index, client } of device.tabs) judgeTab(judge, history, `${name} tab ${index}`, client);
 }
 
@@ -266,7 +266,7 @@ function judgeTenants(world: World): void {
 /** A page that looks again only where an event tells it to shows what is so. */
 function judgeScreen(judge: Judge, client: Client, { device, shown }: Screen): void {
   const tab = device.tabs.find((candidate) => candidate.client === client);
-  if (tab === undefined) return;
+  if (tab === undefined || !device.hasOneLeader) return;
   const all = [...client.list(), ...client.list({ deleted: true })];
   for (const memory of all) {
     const actual = JSON.stringify(client.get(memory.id));
