@@ -175,8 +175,8 @@ export const clientStoreContract: readonly StorePromise[] = [
       await place.setFull?.(true);
       const rows = Array.from({ length: 500 }, (_, index) => ({ ...largeRow, id: idOf(index) }));
       const refused = await reasonOf(commit(store, { rows, added: [opOf(2)], settled: [1] }));
-      check.equal(refused instanceof StorageFull, true);
-      check.equal((await reasonOf(store.writeNote('conflicts', rows))) instanceof StorageFull, true);
+      check.equal(toName(refused), 'StorageFull');
+      check.equal(toName(await reasonOf(store.writeNote('conflicts', rows))), 'StorageFull');
       check.equal(await store.load(neverCreate), before);
       await place.setFull?.(false);
       check.equal(await store.readNote('conflicts'), ['a']);
@@ -263,6 +263,9 @@ async function checkLost(store: ClientStore, check: Check): Promise<void> {
     [true, true, true, true],
   );
 }
+
+/** Anything else in full, so that a failure says what came in its place. */
+const toName = (reason: unknown): string => (reason instanceof StorageFull ? 'StorageFull' : String(reason));
 
 async function reasonOf(attempt: Promise<unknown> | undefined): Promise<unknown> {
   try {
