@@ -118,7 +118,10 @@ class HttpTransport implements Transport {
     this.#acked = answer.lastCounter;
     this.#ackedAt = answer.head;
     const wantsSnapshot = hello.cursor === 0 && (answer.head > 0 || (hello.flags & helloFlags.snapshot) !== 0);
-    if (wantsSnapshot) this.#snapshot = { at: hello.resume?.at ?? null, after: hello.resume?.after ?? null };
+    // As the server decides for a socket: a snapshot that began before the floor, or in another lineage, begins anew.
+    const { resume = null } = hello;
+    const goesOn = resume !== null && hello.epoch === answer.epoch && answer.floor <= resume.at && resume.at <= answer.head;
+    if (wantsSnapshot) this.#snapshot = goesOn ? resume : { at: null, after: null };
     const { cursor: _, ...welcome } = answer;
     this.#emit({ ...welcome, tokenExpiresAt: Date.parse(answer.tokenExpiresAt) });
     this.#enqueue(() => (wantsSnapshot ? this.#pullSnapshot() : this.#pull(this.#cursor, true)));

@@ -45,7 +45,7 @@ class DeltaDraft {
   /** Null: the row goes. */
   readonly #rows = new Map<MemoryId, Memory | null>();
   readonly #events: LogEvent[] = [];
-  readonly #acknowledged: OutboxOp[] = [];
+  readonly #acknowledged = new Set<OutboxOp>();
   readonly #rejected: RejectedOp[] = [];
   #stateHash: StateHash;
   #latest: Hlc | null = null;
@@ -77,13 +77,13 @@ class DeltaDraft {
     const result: StepResult = {
       ...nothingHappened,
       events: this.#events,
-      acknowledged: this.#acknowledged,
+      acknowledged: [...this.#acknowledged],
       rejected: this.#rejected,
       touched: this.#touched(),
       forked: this.#forked,
       diverged: isAtHead && delta.hash !== stateHashToString(this.#stateHash),
     };
-    if (cursor === meta.cursor && this.#acknowledged.length === 0 && this.#acked === meta.acked) return { change: null, result };
+    if (cursor === meta.cursor && this.#acknowledged.size === 0 && this.#acked === meta.acked) return { change: null, result };
     const clock = this.#latest === null ? meta.clock : observe(meta.clock, this.#latest, nowMs);
     const after = { ...meta, cursor, clock, acked: this.#acked, stateHash: this.#stateHash };
     return { change: { ...this.#outboxChange(after), ...this.#rowChange() }, result };
@@ -120,8 +120,8 @@ class DeltaDraft {
   }
 
   #settle(op: OutboxOp, event: LogEvent): void {
-    if (this.#acknowledged.includes(op)) return;
-    this.#acknowledged.push(op);
+    if (this.#acknowledged.has(op)) return;
+    this.#acknowledged.add(op);
     if (event.outcome === 'rejected') this.#rejected.push({ seq: event.seq, code: event.code ?? 'invalid_value', op });
   }
 
@@ -151,6 +151,7 @@ class DeltaDraft {
   }
 
   #touched(): MemoryId[] {
+    if (this.#acknowledged.size === 0) return [...this.#rows.keys()];
     const touched = new Set(this.#rows.keys());
     for (const { memoryId } of this.#acknowledged) touched.add(memoryId);
     return [...touched];
@@ -159,10 +160,10 @@ class DeltaDraft {
   #rowChange(): Pick<ReplicaChange, 'rows' | 'removed' | 'rejected'> {
     const rows: Memory[] = [];
     const removed: MemoryId[] = [];
-    for (const [id, row] of this.#rows) {
+    this.#rows.forEach((row, id) => {
       if (row !== null) rows.push(row);
       else if (this.#view.row(id) !== null) removed.push(id);
-    }
+    });
     return {
       ...(rows.length > 0 && { rows }),
       ...(removed.length > 0 && { removed }),
@@ -172,9 +173,11 @@ class DeltaDraft {
 
   /** Where ops of another id left from among the others, those that wait close the gap: none of them was pushed yet. */
   #outboxChange(meta: ReplicaMeta): ReplicaChange {
-    if (this.#acknowledged.length === 0) return { meta };
-    if (this.#stored === null) return { meta, settled: this.#acknowledged.map(({ counter }) => counter) };
-    const left = this.#stored.filter((op) => !this.#acknowledged.some(({ counter }) => counter === op.counter));
+    if (this.#acknowledged.size === 0) return { meta };
+    const settled = Array.from(this.#acknowledged, ({ counter }) => counter);
+    if (this.#stored === null) return { meta, settled };
+    const gone = new Set(settled);
+    const left = this.#stored.filter(({ counter }) => !gone.has(counter));
     return renumbered(meta, left, meta.acked);
   }
 }

@@ -10,7 +10,9 @@ export function writtenOps(meta: ReplicaMeta, drafts: readonly OpDraft[], nowMs:
   const ops = drafts.map(({ memoryId, change, hlc }) => {
     if (hlc === undefined || compareHlc(hlc, clock) > 0) clock = tick(clock, nowMs);
     lastCounter++;
-    return { counter: lastCounter, base: meta.cursor, hlc: hlc ?? clock, memoryId, change };
+    const op = { counter: lastCounter, base: meta.cursor, hlc: hlc ?? clock, memoryId, change };
+    // Its counter is one of the lineage before, and will be another.
+    return meta.resync?.reason === 'lineage' ? { ...op, origin: { device: meta.device, counter: lastCounter } } : op;
   });
   return { ops, meta: { ...meta, clock, lastCounter } };
 }

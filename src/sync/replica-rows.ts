@@ -21,17 +21,17 @@ export interface AppliedChange {
 export function withChange(row: Memory | null, { id, seq, change, lost, hlc, at }: AppliedChange): Memory {
   const next = row === null ? newRow(id, Math.max(0, Math.min(change.createdAt ?? hlc.ms, at))) : copyOf(row);
   let won = false;
-  let tags: string[] | null = null;
+  let tags = next.tags;
   for (const { register, value } of change.writes) {
     if (lost.length > 0 && lost.includes(register)) continue;
     won = true;
     const tag = tagOf(register);
     if (tag === null) writeField(next, register as FieldRegister, value);
-    else tags = withTag(tags ?? [...next.tags], tag, value === true);
+    else tags = withTag(tags, tag, value === true);
   }
   next.seq = seq;
   if (won || row === null) next.updatedAt = Math.max(next.updatedAt, hlc.ms);
-  if (tags !== null) next.tags = tags.length > 1 ? tags.sort() : tags;
+  if (tags !== next.tags) next.tags = tags.length > 1 ? tags.toSorted() : tags;
   return next;
 }
 
@@ -120,9 +120,10 @@ function writeField(draft: Draft, register: FieldRegister, value: RegisterValue)
   }
 }
 
-function withTag(tags: string[], tag: string, isPresent: boolean): string[] {
-  if (isPresent && !tags.includes(tag)) tags.push(tag);
-  return isPresent ? tags : tags.filter((other) => other !== tag);
+/** Another list, of just the size that it needs: one that grows by pushes keeps room for sixteen more. */
+function withTag(tags: readonly string[], tag: string, isPresent: boolean): readonly string[] {
+  if (tags.includes(tag) === isPresent) return tags;
+  return isPresent ? [...tags, tag] : tags.filter((other) => other !== tag);
 }
 
 const isRequired = (register: RegisterName): boolean => register === 'content' || register === 'type' || register === 'scope';

@@ -9,9 +9,10 @@ import type { Memory } from '../../src/core/memory.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
 import type { OutboxOp, ReplicaChange } from '../../src/sync/replica-change.ts';
 import type { SimulatedDevice } from './device.ts';
+import type { DiskState } from './disk-state.ts';
+import type { LogImage, TrueEvent } from './log-image.ts';
 import { createReferenceLog, type ReferenceLog, type ReferenceRow } from './reference-merge.ts';
-import type { DiskState } from './slow-disk.ts';
-import type { Commit, LogImage, TrueEvent, VolatileLog } from './volatile-log.ts';
+import type { Commit, VolatileLog } from './volatile-log.ts';
 
 export interface Defect {
   readonly oracle: OracleName;
@@ -64,8 +65,8 @@ export interface History {
   /** Everything that was ever committed, by its dot. */
   readonly everByDot: Map<string, TrueEvent[]>;
   readonly everWritten: Set<string>;
-  /** The same by what stays of an op when a copy of its device pushes it. */
-  readonly everByIdentity: Set<string>;
+  /** When it was committed, virtual ms, by what stays of an op when a copy of its device pushes it. */
+  readonly everByIdentity: Map<string, number>;
   /** How often somebody wrote a value, by register and value. */
   readonly writings: Map<string, Set<string>>;
   /** Reference by image: backups that may come back. */
@@ -108,7 +109,7 @@ export class Judge {
       endedHashes: [],
       everByDot: new Map(),
       everWritten: new Set(),
-      everByIdentity: new Set(),
+      everByIdentity: new Map(),
       writings: new Map(),
       backups: new Map(),
       owed: [],
@@ -169,6 +170,7 @@ export class Judge {
     this.#noteNewOps(device, change, before);
     for (const { op } of change.rejected ?? [])
       for (const { register, value } of op.change.writes) history.refused.add(keyOf({ memoryId: op.memoryId, register, value }));
+    this.#noteReleased(device, history, change, before);
     this.#checkSettled(device, history, change, before);
     this.#checkRows(device, history, change);
     this.#checkPrefix(device, history, change, before);
@@ -182,7 +184,7 @@ export class Judge {
     const dot = dotOf(event.device, event.counter);
     history.everByDot.set(dot, [...(history.everByDot.get(dot) ?? []), event]);
     const { memoryId, change, hlc, rawHlc } = event;
-    if (change !== null) history.everByIdentity.add(identityOf({ memoryId, change, hlc: rawHlc ?? hlc }));
+    if (change !== null) history.everByIdentity.set(identityOf({ memoryId, change, hlc: rawHlc ?? hlc }), this.#now());
     for (const { register, value } of event.change?.writes ?? [])
       history.everWritten.add(keyOf({ memoryId: event.memoryId, register, value }));
   }
@@ -196,6 +198,21 @@ export class Judge {
       // What is offered again may be the same as an op that waits: two of one kind are two writings.
       if (at !== -1) known.splice(at, 1);
       else this.#wroteOp(userId, op, `${name} ${device.diskLife} ${identity} ${meta.version}`);
+    }
+  }
+
+  /**
+   * Two copies of a device that ask the server at the same moment both learn that it does not hold their op, and both push it.
+   * Nothing but the server could tell them apart; the rest of the copies have to know.
+   */
+  #noteReleased(device: SimulatedDevice, history: History, { outbox }: ReplicaChange, before: DiskState): void {
+    const waited = new Set([...before.outbox.values()].filter(({ origin }) => origin !== undefined).map(identityOf));
+    for (const op of outbox ?? []) {
+      const identity = identityOf(op);
+      if (op.origin !== undefined || !waited.has(identity) || !device.isCopied) continue;
+      const committedAt = history.everByIdentity.get(identity) ?? Number.POSITIVE_INFINITY;
+      if (this.#now() - committedAt < raceMs)
+        this.#wroteOp(device.options.userId, op, `${device.options.name} ${identity} released`);
     }
   }
 
@@ -282,6 +299,9 @@ const textOf = ({ writes }: Change): string =>
     .map(({ register, value }) => `${register}=${JSON.stringify(value)}`)
     .sort()
     .join();
+
+/** From asking the server to acting on its answer, ms. */
+const raceMs = 20_000;
 
 export const dotOf = (device: DeviceId, counter: number): string => `${device} ${counter}`;
 

@@ -3,8 +3,8 @@ import type { Client } from '../../src/client/client-api.ts';
 import type { AppendRequest } from '../../src/server/command/append-request.ts';
 import type { UserPlan } from '../../src/server/command/user-plan.ts';
 import type { ReplicaChange } from '../../src/sync/replica-change.ts';
-import type { DiskState } from './slow-disk.ts';
-import type { LogImage } from './volatile-log.ts';
+import type { DiskState } from './disk-state.ts';
+import type { LogImage } from './log-image.ts';
 
 export interface Mutant {
   /** A frame of a device, or of the server, as it goes on. */

@@ -10,8 +10,8 @@ import { bytesToMeta, hashedHeader } from '../../src/server/log/log-bytes.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
 import type { SimulatedDevice } from './device.ts';
 import { type History, isSameRow, isTraced, type Judge, keyOf } from './judge.ts';
+import type { LogImage, TrueEvent } from './log-image.ts';
 import { openConflicts } from './server-http.ts';
-import type { LogImage, TrueEvent } from './volatile-log.ts';
 import type { Screen, World } from './world.ts';
 
 export function judgeEnd(world: World): void {

@@ -3,7 +3,7 @@
  * SYN-12), without a line of core/merge. Slow and plain on purpose. Conflicts are judged by other oracles.
  */
 import type { DeviceId, MemoryId } from '../../src/core/ids.ts';
-import type { TrueEvent } from './volatile-log.ts';
+import type { TrueEvent } from './log-image.ts';
 
 type Value = unknown;
 

@@ -6,11 +6,11 @@
 import { describe, expect, it } from 'vitest';
 import type { MemoryId } from '../../src/core/ids.ts';
 import type { ReplicaChange } from '../../src/sync/replica-change.ts';
+import type { DiskState } from './disk-state.ts';
 import type { OracleName } from './judge.ts';
 import type { Mutant } from './mutant.ts';
 import type { Nemesis, Schedule, Setup, Step, Work } from './schedule.ts';
 import { simulate } from './simulate.ts';
-import type { DiskState } from './slow-disk.ts';
 import { memoryIdOf, userIdOf, type World } from './world.ts';
 
 describe('old failures of others', () => {

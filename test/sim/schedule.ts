@@ -89,5 +89,3 @@ export type Nemesis =
   | { readonly do: 'login'; readonly device: number }
   | { readonly do: 'endSessions'; readonly user: number }
   | { readonly do: 'refuseProtocol'; readonly forMs: number };
-
-type NemesisName = Nemesis['do'];

@@ -6,8 +6,8 @@ import { MalformedValue } from '../../src/protocol/packed-values.ts';
 import type { AppendResult, Replica } from '../../src/server/command/append-request.ts';
 import { openSession, type SessionLimits, type SessionState, step } from '../../src/sync/server-session.ts';
 import type { Effect, Input, PushAnswer } from '../../src/sync/session-io.ts';
+import type { ConnectionNode, Principal } from './connection-node.ts';
 import type { Commit, LogPiece, VolatileLog } from './volatile-log.ts';
-import type { Principal, ServerNode } from './volatile-server.ts';
 
 /** What the connection asks of the network below it. */
 export interface ServerSocket {
@@ -27,7 +27,7 @@ export interface ConnectionLimits extends SessionLimits {
 }
 
 export class ServerConnection {
-  readonly #node: ServerNode;
+  readonly #node: ConnectionNode;
   readonly #socket: ServerSocket;
   readonly #limits: ConnectionLimits;
   #state: SessionState;
@@ -41,7 +41,7 @@ export class ServerConnection {
   #cursor = 0;
   #touchedAt = 0;
 
-  constructor(node: ServerNode, socket: ServerSocket, limits: ConnectionLimits) {
+  constructor(node: ConnectionNode, socket: ServerSocket, limits: ConnectionLimits) {
     this.#node = node;
     this.#socket = socket;
     this.#limits = limits;

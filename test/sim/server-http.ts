@@ -11,9 +11,11 @@ import type { JsonPushedOp } from '../../src/protocol/json-frames.ts';
 import type { Replica } from '../../src/server/command/append-request.ts';
 import type { ConflictChange } from '../../src/server/command/user-plan.ts';
 import { answerHello, refuseHello } from '../../src/sync/answer-hello.ts';
+import type { Principal } from './connection-node.ts';
+import type { LogImage } from './log-image.ts';
 import type { ConnectionLimits } from './server-connection.ts';
-import type { LogImage, VolatileLog } from './volatile-log.ts';
-import type { Principal, ServerNode } from './volatile-server.ts';
+import type { VolatileLog } from './volatile-log.ts';
+import type { ServerNode } from './volatile-server.ts';
 
 export interface HttpRequest {
   readonly method: string;

@@ -7,6 +7,7 @@ import { createVolatilePlace, type VolatileBackup, type VolatilePlace } from '..
 import { createVolatileStore } from '../../src/client/volatile-store.ts';
 import type { ReplicaChange, ReplicaMeta } from '../../src/sync/replica-change.ts';
 import type { Dice } from './dice.ts';
+import type { DiskState } from './disk-state.ts';
 import type { Mutant } from './mutant.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -15,8 +16,6 @@ export interface DiskWitness {
   committed(change: ReplicaChange, before: DiskState): void;
   note(text: string): void;
 }
-
-export type DiskState = Readonly<VolatileBackup['content']>;
 
 export interface SlowDiskDeps {
   readonly timeline: Timeline;

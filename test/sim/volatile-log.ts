@@ -1,74 +1,21 @@
-/**
- * What a database holds of one user, as values in this process: head, rows, events, conflicts, devices, ended epochs. What
- * is written to it is decided by the real plan (command/user-plan); a method is what one transaction would do.
- */
-
-import type { Hlc } from '../../src/core/clock.ts';
-import type { LogEvent } from '../../src/core/event.ts';
 import { genesisHash, payloadHash } from '../../src/core/hash-chain.ts';
-import {
-  type ConflictId,
-  type DeviceId,
-  type Epoch,
-  type MemoryId,
-  type SessionId,
-  serverDeviceId,
-  type UserId,
-} from '../../src/core/ids.ts';
+import { type DeviceId, type Epoch, type MemoryId, serverDeviceId, type UserId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
-import { isDeleted, type MemoryState } from '../../src/core/merge.ts';
+import { isDeleted } from '../../src/core/merge.ts';
 import { emptyStateHash, moveRow, removeRow, stateHashToString } from '../../src/core/state-hash.ts';
 import type { StoredDelta } from '../../src/protocol/binary-codec.ts';
 import { concatBytes, unpack } from '../../src/protocol/message-pack.ts';
 import { erasedPayload, eventFromPacked } from '../../src/protocol/wire-events.ts';
-import type { AppendRequest, CollectRequest, Replica } from '../../src/server/command/append-request.ts';
-import { type ConflictChange, planUser, type UserPlan } from '../../src/server/command/user-plan.ts';
+import type { AppendRequest, CollectRequest } from '../../src/server/command/append-request.ts';
+import { planUser, type UserPlan } from '../../src/server/command/user-plan.ts';
 import { sha256 } from '../../src/server/infra/bytes.ts';
-import type { PlacedDot } from '../../src/server/log/clock-at.ts';
 import type { Head } from '../../src/server/log/head.ts';
 import { bytesToMeta } from '../../src/server/log/log-bytes.ts';
-import type { EventRow } from '../../src/server/log/rows.ts';
 import { stateToMemory } from '../../src/server/project/memory-rows.ts';
 import type { Tombstone } from '../../src/server/project/tombstones.ts';
 import type { Piece } from '../../src/sync/session-io.ts';
+import type { LogImage, StoredDevice, StoredEvent, TrueEvent } from './log-image.ts';
 import type { Mutant } from './mutant.ts';
-
-/** A row of `events`: salt and payload go when the memory is erased. */
-export interface StoredEvent extends Omit<EventRow, 'salt'> {
-  readonly salt: Uint8Array | null;
-  readonly payloadHash: Uint8Array | null;
-}
-
-/** An event as it was when it was written, with what its writer had seen. Erasing does not reach it: it is the judge's copy. */
-export interface TrueEvent extends LogEvent {
-  readonly base: number;
-  /** The device's own stamp, where it was clamped. */
-  readonly rawHlc: Hlc | null;
-}
-
-export interface StoredDevice extends Replica {
-  readonly sessionId: SessionId;
-  readonly isRevoked: boolean;
-  /** How far it has confirmed the log, as it was last written down. */
-  readonly cursor: number;
-  /** Server time, Unix ms. */
-  readonly lastSeenAt: number;
-}
-
-/** Everything at one moment. Its maps and lists are never changed. */
-export interface LogImage {
-  readonly head: Head;
-  readonly states: ReadonlyMap<MemoryId, MemoryState>;
-  readonly events: readonly StoredEvent[];
-  readonly truth: readonly TrueEvent[];
-  readonly dots: readonly PlacedDot[];
-  readonly conflicts: ReadonlyMap<ConflictId, ConflictChange>;
-  readonly devices: ReadonlyMap<DeviceId, StoredDevice>;
-  /** Ended epochs: the newest seq that each shares with the present one. */
-  readonly epochs: ReadonlyMap<Epoch, number>;
-  /** State hash by seq: what a device at that cursor has to show. */
-  readonly hashes: readonly string[];
-}
 
 export interface LogPiece extends Piece, StoredDelta {}
 

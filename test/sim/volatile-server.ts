@@ -8,22 +8,16 @@ import { type DeviceId, type Epoch, type SessionId, serverDeviceId, type UserId 
 import type { Hello } from '../../src/protocol/frames.ts';
 import type { AppendRequest, AppendResult, Replica } from '../../src/server/command/append-request.ts';
 import type { Opened } from '../../src/sync/answer-hello.ts';
+import type { ConnectionNode, Principal } from './connection-node.ts';
 import { type Dice, idOf } from './dice.ts';
+import type { LogImage } from './log-image.ts';
 import type { Mutant } from './mutant.ts';
 import { type ConnectionLimits, ServerConnection, type ServerSocket } from './server-connection.ts';
 import type { Timeline } from './timeline.ts';
-import { type Commit, type LogImage, VolatileLog } from './volatile-log.ts';
+import { type Commit, VolatileLog } from './volatile-log.ts';
 
 /** The server's clock at virtual time 0, Unix ms. */
 export const beginning = 1_764_000_000_000;
-
-export interface Principal {
-  readonly userId: UserId;
-  readonly sessionId: SessionId;
-  /** The device of the login. */
-  readonly device: Replica;
-  readonly tokenExpiresAt: number;
-}
 
 export interface ServerOptions {
   readonly limits: ConnectionLimits;
@@ -242,7 +236,7 @@ type Lane = {
 };
 
 /** One process of the server. */
-export class ServerNode {
+export class ServerNode implements ConnectionNode {
   readonly #server: VolatileServer;
   readonly #dice: Dice;
   readonly index: number;

@@ -18,13 +18,13 @@ import {
 import { SimulatedDevice, type Tab } from './device.ts';
 import { createDice, type Dice, idOf } from './dice.ts';
 import { Judge } from './judge.ts';
+import type { TrueEvent } from './log-image.ts';
 import type { Mutant } from './mutant.ts';
 import { calm } from './network.ts';
 import type { Schedule, Step, WrittenFields } from './schedule.ts';
 import { openConflicts } from './server-http.ts';
 import { metaOf } from './slow-disk.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
-import type { TrueEvent } from './volatile-log.ts';
 import { type ServerBackup, VolatileServer } from './volatile-server.ts';
 
 export interface World {
@@ -127,7 +127,7 @@ class Run {
     }
     for (const step of steps) {
       this.#timeline.after(step.at, () => {
-        this.#judge.note(`step ${JSON.stringify(step)}`);
+        if (this.#judge.trace !== null) this.#judge.note(`step ${JSON.stringify(step)}`);
         this.#perform(step);
       });
     }
@@ -149,7 +149,7 @@ class Run {
         server: this.#server,
         disk: {
           committed: (change, before) => {
-            judge.note(`${name} keeps ${summaryOf(change)}`);
+            if (judge.trace !== null) judge.note(`${name} keeps ${summaryOf(change)}`);
             device.lastBackup = { content: before };
             device.committedAt = this.#timeline.now;
             judge.deviceCommitted(device, change, before);
