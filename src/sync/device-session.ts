@@ -15,6 +15,8 @@ import {
   type PushedOp,
   type Reset,
   type ServerFrame,
+  type Snapshot,
+  type SnapshotPlace,
   type Welcome,
 } from '../protocol/frames.ts';
 import { protocolVersion } from '../protocol/version.ts';
@@ -61,6 +63,8 @@ export class DeviceSession {
   readonly #options: DeviceSessionOptions;
   #welcome: Welcome | null = null;
   #head = 0;
+  /** Where the snapshot of this connection stands. */
+  #place: SnapshotPlace | null = null;
   /** The last counter that was pushed on this connection, or that the server had before it. */
   #pushed = 0;
   #acked = 0;
@@ -103,7 +107,8 @@ export class DeviceSession {
       (deflate === true ? helloFlags.deflate : 0) |
       (resync === null ? 0 : helloFlags.snapshot) |
       (resync?.reason === 'repair' ? helloFlags.repair : 0);
-    const resume = snapshot?.after == null ? {} : { resume: { at: snapshot.at, after: snapshot.after } };
+    this.#place = snapshot?.after == null ? null : { at: snapshot.at, after: snapshot.after };
+    const resume = this.#place === null ? {} : { resume: this.#place };
     const where = { device, epoch, cursor, lastCounter, now: nowMs };
     return { type: 'HELLO', protocol: protocolVersion, flags, ...where, ...resume, ...(token === undefined ? {} : { token }) };
   }
@@ -115,7 +120,7 @@ export class DeviceSession {
       case 'DELTA':
         return { ...nothing, steps: [{ kind: 'delta', delta: frame }] };
       case 'SNAPSHOT':
-        return { ...nothing, steps: [{ kind: 'snapshot', page: frame, serverCounter: this.#welcome?.lastCounter ?? 0 }] };
+        return this.#onPage(frame);
       case 'RESET':
         return this.#onReset(frame);
       case 'ERROR':
@@ -169,6 +174,12 @@ export class DeviceSession {
       next += ops.length;
     }
     return frames;
+  }
+
+  #onPage(page: Snapshot): Reaction {
+    const step = { kind: 'snapshot', page, serverCounter: this.#welcome?.lastCounter ?? 0, place: this.#place } as const;
+    this.#place = page.next === null ? null : { at: page.at, after: page.next };
+    return { ...nothing, steps: [step] };
   }
 
   #onWelcome(welcome: Welcome): Reaction {
