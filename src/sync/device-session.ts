@@ -4,7 +4,7 @@
  * where there is one, connects again when a connection ends, and makes a new session for each.
  */
 
-import type { DeviceId } from '../core/ids.ts';
+import type { DeviceId, Epoch } from '../core/ids.ts';
 import { isRetryable } from '../core/retryable.ts';
 import {
   type ClientFrame,
@@ -63,6 +63,10 @@ export class DeviceSession {
   readonly #options: DeviceSessionOptions;
   #welcome: Welcome | null = null;
   #head = 0;
+  /** As whom HELLO was said. */
+  #speaker: DeviceId | null = null;
+  /** As whom, and to what, the replica was joined. */
+  #joined: { readonly device: DeviceId; readonly epoch: Epoch } | null = null;
   /** Where the snapshot of this connection stands. */
   #place: SnapshotPlace | null = null;
   /** The last counter that was pushed on this connection, or that the server had before it. */
@@ -78,6 +82,14 @@ export class DeviceSession {
   constructor(replica: SessionReplica, options: DeviceSessionOptions) {
     this.#replica = replica;
     this.#options = options;
+  }
+
+  /**
+   * Another tab has changed for whom the replica speaks: its ops have other counters now, and do not go out on this connection.
+   */
+  get isOutdated(): boolean {
+    const { device, epoch } = this.#replica.meta;
+    return this.#joined !== null && (device !== this.#joined.device || epoch !== this.#joined.epoch);
   }
 
   /** WELCOME came, and the replica joined the epoch that it told. */
@@ -107,6 +119,7 @@ export class DeviceSession {
       (deflate === true ? helloFlags.deflate : 0) |
       (resync === null ? 0 : helloFlags.snapshot) |
       (resync?.reason === 'repair' ? helloFlags.repair : 0);
+    this.#speaker = device;
     this.#place = snapshot?.after == null ? null : { at: snapshot.at, after: snapshot.after };
     const resume = this.#place === null ? {} : { resume: this.#place };
     const where = { device, epoch, cursor, lastCounter, now: nowMs };
@@ -136,6 +149,7 @@ export class DeviceSession {
   done(step: ReplicaStep, result: StepResult, nowMs: number): Reaction {
     switch (step.kind) {
       case 'join':
+        this.#joined = { device: this.#speaker ?? this.#replica.meta.device, epoch: step.epoch };
         if (result.forgotten) return { ...restartWith({ reason: 'lineage', shared: null }), reconnect: 'forgotten' };
         return this.#isReleaseDue() ? { ...nothing, lookUp: true } : { ...nothing, send: this.flush() };
       case 'delta':
@@ -160,7 +174,7 @@ export class DeviceSession {
   flush(): ClientFrame[] {
     const { meta, outbox } = this.#replica;
     // While old rows are being swept, ops may still be put before those that wait.
-    if (this.#welcome === null || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
+    if (this.#welcome === null || this.isOutdated || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
     const frames: ClientFrame[] = [];
     let next = indexAfter(outbox, this.#pushed);
     while (next < outbox.length && this.#outstanding.length < maxOutstanding) {
@@ -226,6 +240,7 @@ export class DeviceSession {
 
   #onReset(reset: Reset): Reaction {
     this.#welcome = null;
+    this.#joined = null;
     this.#outstanding = [];
     this.#pushedAgain = 0;
     const step: ReplicaStep =
