@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Change } from '../../src/core/change.ts';
+import { compareHlc } from '../../src/core/clock.ts';
 import type { DeviceId, Epoch, MemoryId, UserId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
@@ -235,7 +236,9 @@ export class Judge {
       const dots = [dotOf(owner, op.counter), ...(op.origin === undefined ? [] : [dotOf(op.origin.device, op.origin.counter)])];
       const events = dots.flatMap((dot) => history.everByDot.get(dot) ?? []);
       const own = events.filter(
-        (event) => event.memoryId === op.memoryId && (event.change === null || isSameChange(event.change, op.change)),
+        (event) =>
+          event.memoryId === op.memoryId &&
+          (event.change === null ? isSameStamp(event, op) : isSameChange(event.change, op.change)),
       );
       if (own.length === 0 && !(op.origin !== undefined && history.everByIdentity.has(identityOf(op))))
         this.accuse('acked then lost', `${device.options.name} let go of op ${op.counter} (${describe(op)}), which is in no log`);
@@ -292,6 +295,8 @@ export class Judge {
     history.owed = [...history.owed.filter((debt) => debt.device !== device), ...writings];
   }
 }
+
+const isSameStamp = ({ hlc, rawHlc }: TrueEvent, op: OutboxOp): boolean => compareHlc(rawHlc ?? hlc, op.hlc) === 0;
 
 const isSameChange = (a: Change, b: Change): boolean => textOf(a) === textOf(b);
 
