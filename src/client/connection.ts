@@ -243,6 +243,8 @@ export class Connection {
     if (frame.type === 'RESET') {
       this.#resets++;
       if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', `the server said ${frame.code} again and again`);
+      // Until WELCOME comes again nothing is known, and nothing goes out.
+      this.dispatch('behind');
     }
     await this.#carryOut(session, session.receive(frame));
     // It may have ended the connection.
@@ -306,6 +308,7 @@ export class Connection {
   /** What is caught up, or is not any more, after a frame or a local write. */
   #lookAround(): void {
     const session = this.#session;
+    if (session?.isOutdated === true) return this.#lose('begins_again', 'another tab goes on under another id, or with another log');
     if (session?.isWelcomed === true) this.dispatch(session.isCaughtUp ? 'caughtUp' : 'behind');
     if (this.#state === 'live') this.#lastSyncAt = this.#deps.environment.now();
     this.#deps.onStatus();

@@ -139,7 +139,9 @@ class HttpTransport implements Transport {
   async #cursorAt(seq: number): Promise<string | null> {
     if (this.#place?.seq !== seq && this.#hello !== null) {
       const { resume: _, ...hello } = this.#hello;
-      const answer = await this.#ask({ ...hello, epoch: this.#epoch, cursor: seq, flags: 0, lastCounter: this.#acked });
+      // Whether a copy of this device writes was asked before; what it has pushed since is not told here.
+      const lastCounter = Number.MAX_SAFE_INTEGER;
+      const answer = await this.#ask({ ...hello, epoch: this.#epoch, cursor: seq, flags: 0, lastCounter });
       if (answer.type === 'RESET') this.#emit(answer);
     }
     return this.#place?.seq === seq ? this.#place.text : null;

@@ -70,7 +70,9 @@ export async function createLocalReplica(deps: LocalReplicaDeps): Promise<LocalR
       const isBehind = stored.meta.rowsVersion !== mirror.meta.rowsVersion || stored.meta.device !== mirror.device;
       const lacksOutbox = stored.outbox === null && needsOutbox(step, mirror, stored.meta);
       if ((readsRows(step) && isBehind) || lacksOutbox) return { change: null, result: null };
-      return planStep(mirror, stored, step, now());
+      const planned = planStep(mirror, stored, step, now());
+      // Another tab has come further, by events that changed no row; without a message this is the only sign of it.
+      return planned.change === null && stored.meta.cursor !== mirror.cursor ? { change: null, result: null } : planned;
     });
   };
 

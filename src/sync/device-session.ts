@@ -4,7 +4,7 @@
  * where there is one, connects again when a connection ends, and makes a new session for each.
  */
 
-import type { DeviceId } from '../core/ids.ts';
+import type { DeviceId, Epoch } from '../core/ids.ts';
 import { isRetryable } from '../core/retryable.ts';
 import {
   type ClientFrame,
@@ -15,6 +15,8 @@ import {
   type PushedOp,
   type Reset,
   type ServerFrame,
+  type Snapshot,
+  type SnapshotPlace,
   type Welcome,
 } from '../protocol/frames.ts';
 import { protocolVersion } from '../protocol/version.ts';
@@ -61,6 +63,12 @@ export class DeviceSession {
   readonly #options: DeviceSessionOptions;
   #welcome: Welcome | null = null;
   #head = 0;
+  /** As whom HELLO was said. */
+  #speaker: DeviceId | null = null;
+  /** As whom, and to what, the replica was joined. */
+  #joined: { readonly device: DeviceId; readonly epoch: Epoch } | null = null;
+  /** Where the snapshot of this connection stands. */
+  #place: SnapshotPlace | null = null;
   /** The last counter that was pushed on this connection, or that the server had before it. */
   #pushed = 0;
   #acked = 0;
@@ -74,6 +82,14 @@ export class DeviceSession {
   constructor(replica: SessionReplica, options: DeviceSessionOptions) {
     this.#replica = replica;
     this.#options = options;
+  }
+
+  /**
+   * Another tab has changed for whom the replica speaks: its ops have other counters now, and do not go out on this connection.
+   */
+  get isOutdated(): boolean {
+    const { device, epoch } = this.#replica.meta;
+    return this.#joined !== null && (device !== this.#joined.device || epoch !== this.#joined.epoch);
   }
 
   /** WELCOME came, and the replica joined the epoch that it told. */
@@ -103,7 +119,9 @@ export class DeviceSession {
       (deflate === true ? helloFlags.deflate : 0) |
       (resync === null ? 0 : helloFlags.snapshot) |
       (resync?.reason === 'repair' ? helloFlags.repair : 0);
-    const resume = snapshot?.after == null ? {} : { resume: { at: snapshot.at, after: snapshot.after } };
+    this.#speaker = device;
+    this.#place = snapshot?.after == null ? null : { at: snapshot.at, after: snapshot.after };
+    const resume = this.#place === null ? {} : { resume: this.#place };
     const where = { device, epoch, cursor, lastCounter, now: nowMs };
     return { type: 'HELLO', protocol: protocolVersion, flags, ...where, ...resume, ...(token === undefined ? {} : { token }) };
   }
@@ -115,7 +133,7 @@ export class DeviceSession {
       case 'DELTA':
         return { ...nothing, steps: [{ kind: 'delta', delta: frame }] };
       case 'SNAPSHOT':
-        return { ...nothing, steps: [{ kind: 'snapshot', page: frame, serverCounter: this.#welcome?.lastCounter ?? 0 }] };
+        return this.#onPage(frame);
       case 'RESET':
         return this.#onReset(frame);
       case 'ERROR':
@@ -131,6 +149,7 @@ export class DeviceSession {
   done(step: ReplicaStep, result: StepResult, nowMs: number): Reaction {
     switch (step.kind) {
       case 'join':
+        this.#joined = { device: this.#speaker ?? this.#replica.meta.device, epoch: step.epoch };
         if (result.forgotten) return { ...restartWith({ reason: 'lineage', shared: null }), reconnect: 'forgotten' };
         return this.#isReleaseDue() ? { ...nothing, lookUp: true } : { ...nothing, send: this.flush() };
       case 'delta':
@@ -155,7 +174,7 @@ export class DeviceSession {
   flush(): ClientFrame[] {
     const { meta, outbox } = this.#replica;
     // While old rows are being swept, ops may still be put before those that wait.
-    if (this.#welcome === null || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
+    if (this.#welcome === null || this.isOutdated || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
     const frames: ClientFrame[] = [];
     let next = indexAfter(outbox, this.#pushed);
     while (next < outbox.length && this.#outstanding.length < maxOutstanding) {
@@ -169,6 +188,12 @@ export class DeviceSession {
       next += ops.length;
     }
     return frames;
+  }
+
+  #onPage(page: Snapshot): Reaction {
+    const step = { kind: 'snapshot', page, serverCounter: this.#welcome?.lastCounter ?? 0, place: this.#place } as const;
+    this.#place = page.next === null ? null : { at: page.at, after: page.next };
+    return { ...nothing, steps: [step] };
   }
 
   #onWelcome(welcome: Welcome): Reaction {
@@ -215,6 +240,7 @@ export class DeviceSession {
 
   #onReset(reset: Reset): Reaction {
     this.#welcome = null;
+    this.#joined = null;
     this.#outstanding = [];
     this.#pushedAgain = 0;
     const step: ReplicaStep =

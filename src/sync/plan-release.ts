@@ -11,6 +11,8 @@ import { nothingHappened } from './replica-step.ts';
  * tells neither, so the server was asked.
  */
 export function released(meta: ReplicaMeta, outbox: readonly OutboxOp[], known: readonly LogEvent[]): PlannedStep {
+  // Another tab has done it.
+  if (outbox.every(({ origin }) => origin === undefined)) return { change: null, result: nothingHappened };
   const acknowledged: OutboxOp[] = [];
   const rejected: RejectedOp[] = [];
   const left: OutboxOp[] = [];

@@ -9,21 +9,23 @@
 import type { MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
 import { addRow, removeRow, type StateHash } from '../core/state-hash.ts';
-import type { Snapshot } from '../protocol/frames.ts';
+import type { Snapshot, SnapshotPlace } from '../protocol/frames.ts';
 import type { PlannedStep } from './plan-delta.ts';
 import type { OutboxOp, ReplicaChange, ReplicaMeta, Resync } from './replica-change.ts';
 import { writesBetween } from './replica-rows.ts';
-import { nothingHappened, type ReplicaView } from './replica-step.ts';
+import { nothingHappened, type ReplicaStep, type ReplicaView } from './replica-step.ts';
 
-/** @param stored the whole outbox, where something may be offered again. */
+/**
+ * @param stored the whole outbox, where something may be offered again.
+ * @throws RangeError when the page goes on from where this replica does not stand: another tab has taken in others.
+ */
 export function planSnapshot(
   view: ReplicaView,
   meta: ReplicaMeta,
   stored: readonly OutboxOp[] | null,
-  page: Snapshot,
-  serverCounter: number,
+  { page, serverCounter, place = standing(meta) }: SnapshotStep,
 ): PlannedStep {
-  const range = rangeOf(meta, page);
+  const range = rangeOf(meta, page, place);
   const kept = new Set(page.memories.map(({ id }) => id));
   const removed = view.idsBetween(range.above, page.next).filter((id) => !kept.has(id));
   const offered = meta.resync?.reason === 'lineage' ? offerAgain(view, page, removed, meta.resync) : [];
@@ -51,13 +53,23 @@ interface Offer {
   readonly is: Memory | null;
 }
 
+type SnapshotStep = Extract<ReplicaStep, { kind: 'snapshot' }>;
+
+const standing = ({ snapshot }: ReplicaMeta): SnapshotPlace | null =>
+  snapshot === null || snapshot.after === null ? null : { at: snapshot.at, after: snapshot.after };
+
 /** The ids that the page speaks for, and whether an interrupted snapshot began anew. */
-function rangeOf(meta: ReplicaMeta, page: Snapshot): { readonly above: MemoryId | null; readonly isAnew: boolean } {
-  const { snapshot } = meta;
-  if (snapshot === null || snapshot.after === null) return { above: null, isAnew: false };
+function rangeOf(
+  meta: ReplicaMeta,
+  page: Snapshot,
+  place: SnapshotPlace | null,
+): { readonly above: MemoryId | null; readonly isAnew: boolean } {
+  const own = standing(meta);
   const first = page.memories[0]?.id;
-  const goesOn = snapshot.at === page.at && (first === undefined || first < snapshot.after);
-  return goesOn ? { above: snapshot.after, isAnew: false } : { above: null, isAnew: true };
+  const goesOn = place !== null && place.at === page.at && (first === undefined || first < place.after);
+  if (!goesOn) return { above: null, isAnew: own !== null };
+  if (own?.at !== place.at || own.after !== place.after) throw new RangeError('the page goes on with another snapshot');
+  return { above: place.after, isAnew: false };
 }
 
 function hashAfter(view: ReplicaView, before: StateHash, memories: readonly Memory[], removed: readonly MemoryId[]): StateHash {

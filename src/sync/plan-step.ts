@@ -22,7 +22,7 @@ export function planStep(view: ReplicaView, { meta, outbox }: StoredReplica, ste
     case 'delta':
       return planDelta(view, meta, outbox, step.delta, nowMs);
     case 'snapshot':
-      return planSnapshot(view, meta, outbox, step.page, step.serverCounter);
+      return planSnapshot(view, meta, outbox, step);
     case 'join':
       return planJoin(meta, outbox ?? [], step);
     case 'restart':

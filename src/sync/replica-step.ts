@@ -5,7 +5,7 @@ import type { Hlc } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { DeviceId, Epoch, MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import type { Delta, Snapshot } from '../protocol/frames.ts';
+import type { Delta, Snapshot, SnapshotPlace } from '../protocol/frames.ts';
 import type { OutboxOp, RejectedOp, ReplicaMeta, Resync } from './replica-change.ts';
 
 export interface OpDraft {
@@ -28,7 +28,13 @@ export type ReplicaStep =
   | { readonly kind: 'write'; readonly drafts: readonly OpDraft[]; readonly mark?: AdoptionMark }
   | { readonly kind: 'delta'; readonly delta: Delta }
   /** `serverCounter`: the last counter of this device that WELCOME told. */
-  | { readonly kind: 'snapshot'; readonly page: Snapshot; readonly serverCounter: number }
+  | {
+      readonly kind: 'snapshot';
+      readonly page: Snapshot;
+      readonly serverCounter: number;
+      /** Where the snapshot of this connection stands; null: at its beginning. Left out: where the replica stands. */
+      readonly place?: SnapshotPlace | null;
+    }
   | { readonly kind: 'join'; readonly epoch: Epoch; readonly serverCounter: number }
   /** Begins again from cursor 0; rows stay until the snapshot has swept them, the outbox stays (SYN-5). */
   | { readonly kind: 'restart'; readonly resync: Resync }

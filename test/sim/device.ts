@@ -13,6 +13,7 @@ import type { Mutant } from './mutant.ts';
 import { DeviceNetwork, type DeviceSocket, type NetworkWitness } from './network.ts';
 import { type HttpAnswer, serveHttp } from './server-http.ts';
 import { createSlowDisk, type DiskWitness, type SlowDisk } from './slow-disk.ts';
+import { createTabBus, type TabBus } from './tab-bus.ts';
 import type { Timeline } from './timeline.ts';
 import { beginning, type ServerNode, type VolatileServer } from './volatile-server.ts';
 
@@ -37,6 +38,7 @@ export interface DeviceOptions {
   readonly userId: UserId;
   readonly clockOffsetMs: number;
   readonly driftMs: number;
+  readonly tabs: 'locks' | 'no locks' | 'no channel';
   readonly backup?: VolatileBackup;
 }
 
@@ -60,6 +62,7 @@ export class SimulatedDevice {
   readonly network: DeviceNetwork;
   readonly #dice: Dice;
   readonly #hub = createTabHub();
+  readonly #bus: TabBus | null;
   readonly #processes = new Map<number, Process>();
   readonly #networkListeners = new Set<() => void>();
   clockOffsetMs: number;
@@ -90,9 +93,15 @@ export class SimulatedDevice {
     this.options = options;
     this.clockOffsetMs = options.clockOffsetMs;
     this.#dice = deps.dice(options.name);
+    this.#bus = options.tabs === 'locks' ? null : createTabBus(options.tabs === 'no locks');
     const { timeline, mutant } = deps;
     this.disk = createSlowDisk({ timeline, dice: deps.dice(`${options.name} disk`), witness: deps.disk, mutant }, options.backup);
     this.network = new DeviceNetwork(timeline, (name) => deps.dice(`${options.name} ${name}`), deps.network, mutant);
+  }
+
+  /** Without locks each tab leads. The disk has to be right all the same; a tab may show what was, until its next frame. */
+  get hasOneLeader(): boolean {
+    return this.options.tabs === 'locks';
   }
 
   get tabs(): readonly Tab[] {
@@ -197,6 +206,7 @@ export class SimulatedDevice {
   }
 
   #openHub(index: number): HubTab {
+    if (this.#bus !== null) return this.#bus.open();
     return this.#hub.open((onSleep, onWake) => {
       // The process is put into its map after its tab is open.
       queueMicrotask(() => {

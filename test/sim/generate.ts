@@ -82,6 +82,7 @@ function createSetup(dice: Dice, calmAtMs: number, chosen: ReadonlySet<Scenario>
         : dice.between(-2_000, 2_000),
       driftMs: isWrong ? dice.pick([-20, -1, 0, 1, 20, 300]) : 0,
       startsAtMs: dice.chance(0.7) ? dice.below(2_000) : dice.below(calmAtMs / 2),
+      ...(chosen.has('tabs') && dice.chance(0.3) && { tabs: dice.pick(['no locks', 'no channel'] as const) }),
     };
   });
   return {

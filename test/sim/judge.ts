@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Change } from '../../src/core/change.ts';
+import { compareHlc } from '../../src/core/clock.ts';
 import type { DeviceId, Epoch, MemoryId, UserId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import { stateHashToString } from '../../src/core/state-hash.ts';
@@ -178,7 +179,9 @@ export class Judge {
   }
 
   #take(history: History, event: TrueEvent): void {
-    const { row, complaint } = history.reference.take(event);
+    const { row, complaint, meetsDelete } = history.reference.take(event);
+    if (meetsDelete && !isNamed(history, event))
+      this.accuse('value lost', `event ${event.seq} and a delete did not know of each other, and no conflict says so`);
     if (complaint !== null) this.accuse('older write won', `event ${event.seq}: ${complaint}`);
     if (row !== null) history.rows.set(event.seq, row);
     const dot = dotOf(event.device, event.counter);
@@ -233,7 +236,9 @@ export class Judge {
       const dots = [dotOf(owner, op.counter), ...(op.origin === undefined ? [] : [dotOf(op.origin.device, op.origin.counter)])];
       const events = dots.flatMap((dot) => history.everByDot.get(dot) ?? []);
       const own = events.filter(
-        (event) => event.memoryId === op.memoryId && (event.change === null || isSameChange(event.change, op.change)),
+        (event) =>
+          event.memoryId === op.memoryId &&
+          (event.change === null ? isSameStamp(event, op) : isSameChange(event.change, op.change)),
       );
       if (own.length === 0 && !(op.origin !== undefined && history.everByIdentity.has(identityOf(op))))
         this.accuse('acked then lost', `${device.options.name} let go of op ${op.counter} (${describe(op)}), which is in no log`);
@@ -291,6 +296,8 @@ export class Judge {
   }
 }
 
+const isSameStamp = ({ hlc, rawHlc }: TrueEvent, op: OutboxOp): boolean => compareHlc(rawHlc ?? hlc, op.hlc) === 0;
+
 const isSameChange = (a: Change, b: Change): boolean => textOf(a) === textOf(b);
 
 /** The codec may write a source with its keys in another order. */
@@ -299,6 +306,19 @@ const textOf = ({ writes }: Change): string =>
     .map(({ register, value }) => `${register}=${JSON.stringify(value)}`)
     .sort()
     .join();
+
+/** Whether a conflict of `deleted` was opened by the event, or goes on against it. */
+function isNamed({ log }: History, { memoryId, seq }: TrueEvent): boolean {
+  // Erased in the same transaction: then nothing is left to restore.
+  if (log.image.states.get(memoryId)?.erased === true) return true;
+  const conflicts = [...log.image.conflicts.values()];
+  return conflicts.some(
+    (conflict) =>
+      conflict.memoryId === memoryId &&
+      conflict.register === 'deleted' &&
+      (conflict.loserSeq === seq || conflict.winnerSeq >= seq),
+  );
+}
 
 /** From asking the server to acting on its answer, ms. */
 const raceMs = 20_000;

@@ -39,10 +39,17 @@ export interface ReferenceRow {
   readonly updatedAt: number;
 }
 
+export interface Taken {
+  readonly row: ReferenceRow | null;
+  /** What the log says otherwise than the rules. */
+  readonly complaint: string | null;
+  /** MRG-5: an edit and a delete that did not know of each other meet in it: it has to be named by a conflict of `deleted`. */
+  readonly meetsDelete: boolean;
+}
+
 export interface ReferenceLog {
   readonly rows: ReadonlyMap<MemoryId, ReferenceRow>;
-  /** @returns the memory's row after the event, and what the log says otherwise than the rules. */
-  take(event: TrueEvent): { readonly row: ReferenceRow | null; readonly complaint: string | null };
+  take(event: TrueEvent): Taken;
   /** Goes on separately: a store that was restored. */
   copy(): ReferenceLog;
 }
@@ -54,15 +61,15 @@ export function createReferenceLog(from: ReadonlyMap<MemoryId, Record> = new Map
       return new Map([...records].map(([id, record]) => [id, toRow(id, record)]));
     },
     take(event) {
-      if (event.kind === 'collect') return { row: null, complaint: collect(records, event) };
+      if (event.kind === 'collect') return { row: null, complaint: collect(records, event), meetsDelete: false };
       const before = records.get(event.memoryId) ?? null;
-      if (event.outcome === 'rejected') return { row: null, complaint: complainOfRejection(before, event) };
-      if (before?.isErased === true) return { row: null, complaint: 'an erased memory was written' };
+      if (event.outcome === 'rejected') return { row: null, complaint: complainOfRejection(before, event), meetsDelete: false };
+      if (before?.isErased === true) return { row: null, complaint: 'an erased memory was written', meetsDelete: false };
       const { record, lost } = event.kind === 'erase' ? { record: erase(before, event), lost: [] } : write(before, event);
       records.set(event.memoryId, record);
       const told = [...event.lost].sort().join();
       const complaint = lost.sort().join() === told ? null : `by the rules lost [${lost.join()}], told lost [${told}]`;
-      return { row: toRow(event.memoryId, record), complaint };
+      return { row: toRow(event.memoryId, record), complaint, meetsDelete: event.kind !== 'erase' && meetsDelete(before, event) };
     },
     copy: () => createReferenceLog(records),
   };
@@ -111,6 +118,16 @@ function winsConcurrently(event: TrueEvent, value: Value, register: string, stan
   if (ms !== standing.ms) return ms > standing.ms;
   if (count !== standing.count) return count > standing.count;
   return event.device > standing.device;
+}
+
+/** The delete that stands, or the one that comes, on one side; an edit that neither knew of on the other. */
+function meetsDelete(before: Record | null, event: TrueEvent): boolean {
+  const isUnseen = ({ seq, device }: Register): boolean => seq > event.base && device !== event.device;
+  const standing = before?.registers.get('deleted');
+  const written = event.change?.writes.find(({ register }) => register === 'deleted');
+  if (written === undefined) return standing?.value === true && isUnseen(standing);
+  if (written.value !== true || standing?.value === true || event.lost.includes('deleted')) return false;
+  return [...(before?.registers ?? [])].some(([register, cell]) => register !== 'deleted' && isUnseen(cell));
 }
 
 function erase(before: Record | null, event: TrueEvent): Record {

@@ -34,6 +34,8 @@ export interface DeviceSetup {
   /** Of the clock, ms a second. */
   readonly driftMs: number;
   readonly startsAtMs: number;
+  /** What its browser has for tabs to agree on one that leads. Without locks each does. */
+  readonly tabs?: 'locks' | 'no locks' | 'no channel';
 }
 
 /** `n` names the step: its values and dice follow from it, whatever else is taken out. */

@@ -14,6 +14,7 @@ export function watchStatus(world: World): void {
   const movedAt = new Map<Client, { readonly place: string; readonly at: number }>();
   const look = (): void => {
     for (const device of world.devices.values()) {
+      if (!device.hasOneLeader) continue;
       for (const { index, client } of device.tabs) {
         const { status } = client;
         const { meta, outbox } = device.disk.place.disk.content;

@@ -21,7 +21,7 @@ import { Judge } from './judge.ts';
 import type { TrueEvent } from './log-image.ts';
 import type { Mutant } from './mutant.ts';
 import { calm } from './network.ts';
-import type { Schedule, Step, WrittenFields } from './schedule.ts';
+import type { DeviceSetup, Schedule, Step, WrittenFields } from './schedule.ts';
 import { openConflicts } from './server-http.ts';
 import { metaOf } from './slow-disk.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
@@ -137,7 +137,7 @@ class Run {
   #addDevice(
     index: number,
     user: number,
-    setup: { clockOffsetMs: number; driftMs: number } | undefined,
+    setup: Omit<DeviceSetup, 'user' | 'startsAtMs'> | undefined,
     backup?: VolatileBackup,
   ): SimulatedDevice {
     const name = `d${index}`;
@@ -176,6 +176,7 @@ class Run {
         userId: userIdOf(user),
         clockOffsetMs: setup?.clockOffsetMs ?? 0,
         driftMs: setup?.driftMs ?? 0,
+        tabs: setup?.tabs ?? 'locks',
         ...(backup === undefined ? {} : { backup }),
       },
     );
@@ -208,6 +209,7 @@ class Run {
 
   /** Once nothing has been committed for a moment: what another tab just committed is on its way to this one. */
   #checkRestartLater(device: SimulatedDevice, client: Client): void {
+    if (!device.hasOneLeader) return;
     this.#timeline.after(quietMs, () => {
       if (!device.tabs.some((tab) => tab.client === client)) return;
       if (this.#timeline.now - device.committedAt < quietMs) return this.#checkRestartLater(device, client);
