@@ -97,8 +97,12 @@ export class Device {
   /** A socket, HELLO, and the WELCOME that has to follow. */
   async connect(more: Partial<Hello> = {}): Promise<FrameOf<'WELCOME'>> {
     const peer = await this.open();
-    peer.send(this.hello(more));
-    return await this.welcome();
+    const hello = this.hello(more);
+    peer.send(hello);
+    const welcome = await this.welcome();
+    // A device at the head is told the state hash by a DELTA without events. Of one that pushed before it is also the ack.
+    if (hello.cursor > 0 && hello.cursor >= welcome.head && welcome.lastCounter === 0) this.take(await peer.expect('DELTA'));
+    return welcome;
   }
 
   /** The WELCOME that has to come next. */

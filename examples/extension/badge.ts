@@ -21,6 +21,13 @@ export function showBadge(replica: Replica | null): void {
   );
 }
 
+export function showFailure(error: unknown): void {
+  console.error('AIBrain cannot open its memories', error);
+  show(failed).catch(() => undefined);
+}
+
+const failed: Badge = { text: '!', color: red, icon: 'offline', title: 'AIBrain cannot open what is kept on this computer' };
+
 const loggedOut: Badge = { text: '', color: grey, icon: 'offline', title: 'AIBrain: nobody is logged in' };
 
 function badgeOf(client: Client): Badge {

@@ -1,7 +1,7 @@
 /** The settings: which server, who, and what an older version of a memory extension left in this browser. */
 import { type Account, readAccount } from './account.ts';
 import { createAdoptionBox } from './adoption-box.ts';
-import { byId } from './dom.ts';
+import { byId, h } from './dom.ts';
 import { createLoginBox } from './login-box.ts';
 import { followAccount, type Replica } from './replica.ts';
 import { createSessionBox } from './session-box.ts';
@@ -10,7 +10,11 @@ import { createShortcutBox } from './shortcut-box.ts';
 const main = byId('main');
 let shown: { readonly replica: Replica | null; readonly isLoggedOut: boolean } | null = null;
 
-followAccount((replica) => void show(replica));
+followAccount(
+  (replica) => void show(replica),
+  (error) =>
+    main.replaceChildren(h('p', { class: 'problem', role: 'alert' }, `What is kept on this computer cannot be opened: ${error}`)),
+);
 
 /** New tokens are no reason to build the page again. */
 async function show(replica: Replica | null): Promise<void> {

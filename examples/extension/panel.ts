@@ -20,7 +20,15 @@ let list: (View & { focusSearch(): void }) | null = null;
 let stopListening = (): void => {};
 
 showTools();
-followAccount((next) => {
+followAccount(follow, showFailure);
+
+// Wakes the service worker, so that it is there to go on when this page closes.
+chrome.runtime.sendMessage('opened').catch(() => undefined);
+// What is said of times, as in `5 min. ago`, gets old.
+setInterval(() => view?.refresh(), 60_000);
+addEventListener('keydown', onKey);
+
+function follow(next: Replica | null): void {
   const isNew = next === null || next.client !== replica?.client;
   replica = next;
   if (!isNew) return refreshStatus();
@@ -31,13 +39,7 @@ followAccount((next) => {
     view?.refresh();
   });
   showList();
-});
-
-// Wakes the service worker, so that it is there to go on when this page closes.
-chrome.runtime.sendMessage('opened').catch(() => undefined);
-// What is said of times, as in `5 min. ago`, gets old.
-setInterval(() => view?.refresh(), 60_000);
-addEventListener('keydown', onKey);
+}
 
 function show(next: View): void {
   view?.close?.();
@@ -86,6 +88,11 @@ function showWelcome(): void {
     h('button', { type: 'button', class: 'primary', on: open }, 'Set up'),
   );
   show({ element, refresh: () => undefined });
+}
+
+function showFailure(error: unknown): void {
+  const text = `What is kept on this computer cannot be opened: ${error}. Close this window and open it again.`;
+  show({ element: h('p', { class: 'empty problem', role: 'alert' }, text), refresh: () => undefined });
 }
 
 function refreshStatus(): void {

@@ -13,13 +13,14 @@ export interface Replica {
 
 /**
  * Opens the replica of the account, and again whenever another one logs in.
- * @param onChange with null when nobody is logged in. Called at least once.
+ * @param onChange with null when nobody is logged in.
+ * @param onFailure the browser does not give what was kept. One of the two is called at least once.
  */
-export function followAccount(onChange: (replica: Replica | null) => void): void {
+export function followAccount(onChange: (replica: Replica | null) => void, onFailure: (error: unknown) => void): void {
   let current: Replica | null = null;
-  let work = open();
+  let work = open().catch(onFailure);
   watchAccount((account) => {
-    work = work.then(() => move(account)).catch(report);
+    work = work.then(() => move(account)).catch(onFailure);
   });
 
   async function open(): Promise<void> {
@@ -55,7 +56,3 @@ function openClient(account: Account): Promise<Client> {
 }
 
 const keyOf = ({ server, user }: Account): string => `${server} ${user.id}`;
-
-function report(error: unknown): void {
-  console.error('AIBrain cannot open its memories', error);
-}

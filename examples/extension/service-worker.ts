@@ -3,7 +3,7 @@
  * The browser ends it when it has nothing to do and starts it again for an event; an open socket keeps it alive.
  */
 import { InvalidMemory, type NewMemory, StorageFull } from '../../src/client/index.ts';
-import { showBadge } from './badge.ts';
+import { showBadge, showFailure } from './badge.ts';
 import { type CaptureRequest, captureSelection } from './capture.ts';
 import { followAccount, type Replica } from './replica.ts';
 import { showToast } from './toast.ts';
@@ -20,13 +20,18 @@ const isReady = new Promise<void>((resolve) => {
 });
 let stopListening = (): void => {};
 
-followAccount((next) => {
+followAccount(follow, (error) => {
+  showFailure(error);
+  tellReady();
+});
+
+function follow(next: Replica | null): void {
   stopListening();
   replica = next;
   showBadge(replica);
   stopListening = next?.client.subscribe(() => showBadge(replica)) ?? (() => {});
   tellReady();
-});
+}
 
 chrome.runtime.onInstalled.addListener(() => {
   chrome.contextMenus.create({ id: menuItem, title: 'Remember this', contexts: ['selection'] });

@@ -298,6 +298,8 @@ export class Connection {
   #startOver(why: NonNullable<Reaction['reconnect']>): void {
     if (why === 'diverged') this.#repairs++;
     if (this.#resetGuard.isTooMany()) return this.#park('too_many_resets', beginsAgain[why]);
+    // No failure of the network, so nothing to back off from; the guard above bounds it.
+    this.#failures = 0;
     this.#lose('begins_again', beginsAgain[why]);
   }
 

@@ -220,12 +220,25 @@ describe('the extension', () => {
     for (const page of pages) await page.close();
   });
 
+  it('[house] brings in the database of an older extension', async () => {
+    let options = await open('options.html');
+    await options.evaluate(seedOldDatabase);
+    await options.close();
+    options = await open('options.html');
+    await options.getByRole('button', { name: 'Bring them in' }).click();
+    await options.getByText('2 brought in, of 3; 1 could not be:').waitFor();
+    await options.close();
+    await cardOf('old memory 1').waitFor();
+    const observer = await observe();
+    await until(observer, () => observer.list().some(({ content }) => content === 'old memory 2'));
+  });
+
   it('[house] logging out takes the copy of this device away', async () => {
     const options = await open('options.html');
     await options.getByRole('button', { name: 'Log out' }).click();
     await options.getByText('Your server and account').waitFor();
     await panel.getByText('Nobody is logged in').waitFor();
-    expect(await options.evaluate(async () => (await indexedDB.databases()).length)).toBe(0);
+    expect(await options.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name))).toEqual(['MemoryLayerDB']);
     expect(await accountOf()).toBeUndefined();
   });
 
@@ -332,4 +345,19 @@ async function select(page: Page, text: string): Promise<void> {
 
 async function textOf(locator: Locator): Promise<string> {
   return (await locator.textContent()) ?? '';
+}
+
+/** Runs in a page of the extension. The third record has no content. */
+async function seedOldDatabase(): Promise<void> {
+  const opened = indexedDB.open('MemoryLayerDB', 1);
+  opened.onupgradeneeded = () => opened.result.createObjectStore('memories', { keyPath: 'id' });
+  await new Promise((resolve) => opened.addEventListener('success', resolve));
+  const writing = opened.result.transaction('memories', 'readwrite');
+  for (const i of [1, 2, 3]) {
+    const content = i === 3 ? '' : `old memory ${i}`;
+    const fields = { userId: 'local', type: 'fact', scope: 'user_global', tags: [], confidence: 0.5, embedding: [] };
+    writing.objectStore('memories').put({ id: `old ${i}`, content, createdAt: i, updatedAt: i, ...fields });
+  }
+  await new Promise((resolve) => writing.addEventListener('complete', resolve));
+  opened.result.close();
 }

@@ -1,10 +1,13 @@
 /** The contract of the client's stores, on the IndexedDB of Chromium. */
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientStoreContract } from '../contract/client-store.ts';
 import { openPage, type Remote } from '../support/browser-page.ts';
 import { type BrowserProfile, openBrowserProfile } from '../support/browser-profile.ts';
 import { type Site, startSite } from '../support/site.ts';
 import type { ContractApi } from './page/store-contract.ts';
+
+/** Bytes. A step of the contract that has to fail is larger. */
+const smallQuota = 2_000_000;
 
 describe('the contract of the stores, in Chromium', () => {
   let site: Site;
@@ -26,19 +29,23 @@ describe('the contract of the stores, in Chromium', () => {
   }
 
   describe('on a disk that can be full', () => {
-    let small: Site;
+    let small: BrowserProfile;
     let smallPage: Remote<ContractApi>;
 
     beforeAll(async () => {
-      // An origin of its own: the browser knows for a while how much room an origin had.
-      small = await startSite();
-      const first = await profile.context.newPage();
-      const devtools = await profile.context.newCDPSession(first);
-      const origin = small.url;
-      await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 2_000_000 });
-      smallPage = await openPage<ContractApi>(profile.context, `${small.url}/contract`);
+      // A browser of its own: it knows for a while how much room there was.
+      small = await openBrowserProfile();
+      const origin = site.url;
+      const first = await small.context.newPage();
+      const devtools = await small.context.newCDPSession(first);
+      await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: smallQuota });
+      smallPage = await openPage<ContractApi>(small.context, `${origin}/contract`);
+      expect(await devtools.send('Storage.getUsageAndQuota', { origin })).toMatchObject({
+        quota: smallQuota,
+        overrideActive: true,
+      });
       await smallPage.page.exposeFunction('setFullInPage', async (isFull: boolean) => {
-        await devtools.send('Storage.overrideQuotaForOrigin', isFull ? { origin, quotaSize: 2_000_000 } : { origin });
+        await devtools.send('Storage.overrideQuotaForOrigin', isFull ? { origin, quotaSize: smallQuota } : { origin });
       });
     });
     afterAll(() => small?.[Symbol.asyncDispose]());

@@ -34,7 +34,7 @@ export async function openBrowserProfile({ extension }: BrowserProfileOptions = 
     extension === undefined ? [] : [`--disable-extensions-except=${extension}`, `--load-extension=${extension}`];
   const launch = async () => {
     const launched = await chromium.launchPersistentContext(folder, {
-      executablePath: process.env['AIBRAIN_CHROMIUM'] ?? '/usr/bin/chromium',
+      executablePath: process.env['AIBRAIN_CHROMIUM'] || '/usr/bin/chromium',
       headless: true,
       ignoreDefaultArgs: extension === undefined ? [] : ['--disable-extensions'],
       args: [...args, ...extensionArgs],

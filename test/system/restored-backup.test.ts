@@ -39,7 +39,14 @@ describe('a server restored from a backup', () => {
     rmSync(place, { recursive: true, force: true });
   });
 
-  const openOne = (): Promise<Client> => open({ url: server.url, token, timing: shortTiming });
+  /** As an app whose person is looking: it does not wait out a long pause between two attempts. */
+  async function openOne(): Promise<Client> {
+    const client = await open({ url: server.url, token, timing: shortTiming });
+    client.subscribe(() => {
+      if (client.status.state === 'waiting') client.syncNow();
+    });
+    return client;
+  }
 
   async function backUp(): Promise<void> {
     await server.kill9();
