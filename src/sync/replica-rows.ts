@@ -76,9 +76,11 @@ function newRow(id: MemoryId, createdAt: number): Draft {
     scope: 'user_global',
     confidence: null,
     source: null,
-    tags: [],
+    tags: noTags,
   };
 }
+
+const noTags: readonly string[] = [];
 
 function copyOf({
   id,
@@ -120,10 +122,11 @@ function writeField(draft: Draft, register: FieldRegister, value: RegisterValue)
   }
 }
 
-/** Another list, of just the size that it needs: one that grows by pushes keeps room for sixteen more. */
+/** Another list, of just the size that it needs: one that grows, as a spread does, keeps room for sixteen more. */
 function withTag(tags: readonly string[], tag: string, isPresent: boolean): readonly string[] {
   if (tags.includes(tag) === isPresent) return tags;
-  return isPresent ? [...tags, tag] : tags.filter((other) => other !== tag);
+  if (!isPresent) return tags.filter((other) => other !== tag);
+  return tags.length === 0 ? [tag] : tags.concat(tag);
 }
 
 const isRequired = (register: RegisterName): boolean => register === 'content' || register === 'type' || register === 'scope';
