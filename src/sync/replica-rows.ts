@@ -18,14 +18,19 @@ export interface AppliedChange {
   readonly at: number;
 }
 
-export function withChange(row: Memory | null, { id, seq, change, lost, hlc, at }: AppliedChange): Memory {
+/** @param nameTag the tag of a register, null for the others; a caller of many may give the same text for the same tag. */
+export function withChange(
+  row: Memory | null,
+  { id, seq, change, lost, hlc, at }: AppliedChange,
+  nameTag: (register: RegisterName) => string | null = tagOf,
+): Memory {
   const next = row === null ? newRow(id, Math.max(0, Math.min(change.createdAt ?? hlc.ms, at))) : copyOf(row);
   let won = false;
   let tags = next.tags;
   for (const { register, value } of change.writes) {
     if (lost.length > 0 && lost.includes(register)) continue;
     won = true;
-    const tag = tagOf(register);
+    const tag = nameTag(register);
     if (tag === null) writeField(next, register as FieldRegister, value);
     else tags = withTag(tags, tag, value === true);
   }
