@@ -1,4 +1,5 @@
 /** A device as the benchmarks drive it, whichever server it talks to. */
+import type { MemoryId } from '../src/core/ids.ts';
 import type { PushedOp } from '../src/protocol/frames.ts';
 import { Progress } from './progress.ts';
 
@@ -9,6 +10,8 @@ export interface DeviceOptions {
   readonly deflate?: boolean;
   /** Text frames instead of binary ones. */
   readonly json?: boolean;
+  /** Told of the memory of every event that is taken apart. */
+  readonly onMemory?: (id: MemoryId) => void;
 }
 
 export interface Device {

@@ -64,7 +64,7 @@ export async function openFrameDevice(access: DeviceAccess, options: DeviceOptio
 
   const onMessage = (data: Buffer, isBinary: boolean): void => {
     bytes += data.length;
-    onHead(isBinary ? readBinary(data, options.decode ?? true) : headOf(parseServerFrame(data.toString())));
+    onHead(isBinary ? readBinary(data, options) : headOf(parseServerFrame(data.toString())));
   };
 
   const socket = await openSocket(`${access.url.replace('http', 'ws')}/api/v1/sync`, { onMessage, onFailure: progress.fail });
@@ -107,8 +107,11 @@ function toHello({ device, token }: DeviceAccess, { deflate = false }: DeviceOpt
   };
 }
 
-function readBinary(data: Buffer, decode: boolean): FrameHead {
+function readBinary(data: Buffer, { decode = true, onMemory }: DeviceOptions): FrameHead {
   const deflated = deflatedBytes(data);
-  const frame = deflated === null ? data : inflateRawSync(deflated);
-  return decode ? headOf(unpackServerFrame(frame) satisfies ServerFrame) : readFrameHead(frame);
+  const bytes = deflated === null ? data : inflateRawSync(deflated);
+  if (!decode) return readFrameHead(bytes);
+  const frame: ServerFrame = unpackServerFrame(bytes);
+  if (onMemory !== undefined && frame.type === 'DELTA') for (const { memoryId } of frame.events) onMemory(memoryId);
+  return headOf(frame);
 }

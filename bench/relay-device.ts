@@ -1,12 +1,12 @@
 /** A device of the raw log relay: it splits and counts what comes, there is nothing to understand in it. */
-import { idToBytes, type UserId } from '../src/core/ids.ts';
+import { idFromBytes, idToBytes, type UserId } from '../src/core/ids.ts';
 import type { PushedOp } from '../src/protocol/frames.ts';
 import { packChange } from '../src/protocol/packed-change.ts';
-import { createDeviceProgress, type Device } from './device.ts';
+import { createDeviceProgress, type Device, type DeviceOptions } from './device.ts';
 import { joinOps, opsOf, rawHello, rawKinds, rawPush, splitOps } from './raw-log-frames.ts';
 import { openSocket } from './socket.ts';
 
-export async function openRelayDevice(url: string, user: UserId): Promise<Device> {
+export async function openRelayDevice(url: string, user: UserId, { onMemory }: DeviceOptions = {}): Promise<Device> {
   const progress = createDeviceProgress();
   let received = 0;
   let bytes = 0;
@@ -17,8 +17,10 @@ export async function openRelayDevice(url: string, user: UserId): Promise<Device
       progress.acked.advance(frame.readUInt32BE(1));
       return;
     }
-    const count = splitOps(opsOf(frame)).length;
+    const ops = splitOps(opsOf(frame));
+    const count = ops.length;
     received += count;
+    if (onMemory !== undefined) for (const op of ops) onMemory(idFromBytes(op.subarray(0, 16)));
     bytes += frame.length;
     progress.answered.advance(1);
     progress.seq.advance(frame.readUInt32BE(1) + count - 1);

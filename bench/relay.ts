@@ -11,7 +11,9 @@ export const relay: Contestant = {
   start: async (cleanup, place) => {
     const script = join(import.meta.dirname, 'raw-log-relay.js');
     const { url, pid, stop } = await startServer(cleanup, { script, env: placeToEnv(place) });
-    const signIn = async (name: string): Promise<SyncUser> => ({ openDevice: () => openRelayDevice(url, name as UserId) });
+    const signIn = async (name: string): Promise<SyncUser> => ({
+      openDevice: (options) => openRelayDevice(url, name as UserId, options),
+    });
     return { pid, url, stop, register: signIn, signIn };
   },
 };

@@ -11,7 +11,8 @@ export class ChangeFeed {
   readonly #isSettled: () => boolean;
   readonly #listeners = new Set<(event: ClientEvent) => void>();
   readonly #waiters = new Set<Waiter>();
-  #pending: { memories: Set<MemoryId> | null; conflicts: boolean; status: boolean } | null = null;
+  /** `memories`: the lists as they came. */
+  #pending: { memories: (readonly MemoryId[])[] | null; conflicts: boolean; status: boolean } | null = null;
 
   /** @param isSettled looked at after each change, for those who wait for it. */
   constructor(isSettled: () => boolean) {
@@ -28,11 +29,12 @@ export class ChangeFeed {
     return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
   }
 
+  /** @param event `memories` names each once. */
   changed({ memories = [], conflicts = false, status = false }: Partial<ClientEvent>): void {
     const isFirst = this.#pending === null;
-    this.#pending ??= { memories: new Set(), conflicts: false, status: false };
+    this.#pending ??= { memories: [], conflicts: false, status: false };
     if (memories === null) this.#pending.memories = null;
-    else for (const id of memories) this.#pending.memories?.add(id);
+    else if (memories.length > 0) this.#pending.memories?.push(memories);
     this.#pending.conflicts ||= conflicts;
     this.#pending.status ||= status;
     if (isFirst) queueMicrotask(() => this.#tell());
@@ -48,11 +50,17 @@ export class ChangeFeed {
   #tell(): void {
     const { memories = null, conflicts = false, status = false } = this.#pending ?? {};
     this.#pending = null;
-    const event = { memories: memories === null ? null : [...memories], conflicts, status };
+    const event = { memories: memories === null ? null : joined(memories), conflicts, status };
     // Each in a turn of its own: one that throws keeps nobody else from hearing.
     for (const listener of this.#listeners) queueMicrotask(() => this.#listeners.has(listener) && listener(event));
     if (this.#waiters.size === 0 || !this.#isSettled()) return;
     for (const { resolve } of this.#waiters) resolve();
     this.#waiters.clear();
   }
+}
+
+/** Each id once. */
+function joined(lists: readonly (readonly MemoryId[])[]): readonly MemoryId[] {
+  const [first = []] = lists;
+  return lists.length <= 1 ? first : [...new Set(lists.flat())];
 }

@@ -385,6 +385,7 @@ class ReplicaClient implements Client {
   }
 
   #tellStatus(): void {
+    if (!this.#hasPeers) return;
     const { status } = this.#linked;
     if (status.isLeader) this.#post({ kind: 'status', status });
   }

@@ -61,9 +61,10 @@ export class ConflictBook {
   }
 
   noteStep(step: ReplicaStep, { events }: StepResult): void {
+    if (step.kind === 'join') this.#isPaused = false;
+    if (this.#isStale) return;
     // What is being fetched may be older than the event, and hold a conflict of its memory that is not known here yet.
     const mayConcern = this.#isFetching ? events.length > 0 : events.some((event) => this.#concerns(event));
-    if (step.kind === 'join') this.#isPaused = false;
     if (step.kind === 'join' || step.kind === 'snapshot' || mayConcern) this.#isStale = true;
   }
 

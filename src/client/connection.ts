@@ -211,7 +211,7 @@ export class Connection {
     const events: TransportEvents = {
       // Behind what an earlier connection has still under way: HELLO tells how far the replica is.
       onOpen: () => isCurrent() && this.#enqueue(generation, async () => this.#send([session.hello(environment.now())])),
-      onFrame: (frame) => isCurrent() && this.#enqueue(generation, () => this.#onFrame(session, frame)),
+      onFrame: (read) => isCurrent() && this.#enqueue(generation, () => this.#onFrame(session, read())),
       onEnd: (end) => isCurrent() && this.#enqueue(generation, async () => this.#onEnd(end)),
     };
     this.#session = session;
@@ -235,7 +235,8 @@ export class Connection {
     });
   }
 
-  async #onFrame(session: DeviceSession, frame: ServerFrame): Promise<void> {
+  async #onFrame(session: DeviceSession, frame: ServerFrame | null): Promise<void> {
+    if (frame === null) return;
     this.#armPing();
     // Told again by every PONG: the device's clock may be set meanwhile, and tokens are renewed by the server's.
     if ((frame.type === 'WELCOME' || frame.type === 'PONG') && frame.now !== undefined)

@@ -105,7 +105,7 @@ class HttpTransport implements Transport {
   }
 
   #emit(frame: ServerFrame): void {
-    if (!this.#isOver) this.#events.onFrame(frame);
+    if (!this.#isOver) this.#events.onFrame(() => frame);
   }
 
   async #sayHello(hello: Hello): Promise<void> {

@@ -134,10 +134,10 @@ function touchedBy(
   waiting: readonly OutboxOp[],
 ): readonly MemoryId[] | null {
   if (outbox !== undefined) return null;
-  const left = settled === undefined ? [] : waiting.filter(({ counter }) => settled.includes(counter));
-  return [
-    ...(rows ?? []).map(({ id }) => id),
-    ...(removed ?? []),
-    ...[...(added ?? []), ...left].map(({ memoryId }) => memoryId),
-  ];
+  const touched = new Set(removed);
+  for (const { id } of rows ?? []) touched.add(id);
+  for (const { memoryId } of added ?? []) touched.add(memoryId);
+  const gone = new Set(settled);
+  for (const { counter, memoryId } of waiting) if (gone.has(counter)) touched.add(memoryId);
+  return [...touched];
 }

@@ -1,5 +1,6 @@
 /** Binary frames over a WebSocket. Deflated ones take a turn of the platform's inflater, and those behind them wait. */
 import { deflatedBytes, packClientFrame, unpackServerFrame } from '../protocol/binary-codec.ts';
+import type { ServerFrame } from '../protocol/frames.ts';
 import { MalformedValue } from '../protocol/packed-values.ts';
 import type { ClientEnvironment } from './environment.ts';
 import type { Transport, TransportEnd, TransportEvents } from './transport.ts';
@@ -13,6 +14,8 @@ export function openSocketTransport(
   const socket = openSocket(url);
   socket.binaryType = 'arraybuffer';
   let isOver = false;
+  /** A frame could not be read: those behind it are not read either. */
+  let isBroken = false;
   let inflating: Promise<void> | null = null;
 
   const end = (reason: TransportEnd): void => {
@@ -21,14 +24,24 @@ export function openSocketTransport(
     events.onEnd(reason);
   };
   const failOn = (error: unknown): void => {
+    isBroken = true;
     socket.close();
     end({
       code: null,
       detail: error instanceof MalformedValue ? `a malformed frame: ${error.path} ${error.message}` : String(error),
     });
   };
+  const read = (bytes: Uint8Array): ServerFrame | null => {
+    if (isBroken) return null;
+    try {
+      return unpackServerFrame(bytes);
+    } catch (error) {
+      failOn(error);
+      return null;
+    }
+  };
   const deliver = (bytes: Uint8Array): void => {
-    if (!isOver) events.onFrame(unpackServerFrame(bytes));
+    if (!isOver) events.onFrame(() => read(bytes));
   };
   const deliverInOrder = async (before: Promise<void> | null, frame: Uint8Array, deflated: Uint8Array | null): Promise<void> => {
     const [bytes] = await Promise.all([deflated === null ? frame : inflate(deflated), before]);

@@ -12,7 +12,11 @@ export interface Transport {
 export interface TransportEvents {
   /** Frames can be sent. */
   readonly onOpen: () => void;
-  readonly onFrame: (frame: ServerFrame) => void;
+  /**
+   * A frame came. It is read when its turn has come: until then it waits as bytes, which cost a tenth of what they become. Null:
+   * it could not be read, and the end is told.
+   */
+  readonly onFrame: (read: () => ServerFrame | null) => void;
   /** It ended, or never began. Said once. */
   readonly onEnd: (end: TransportEnd) => void;
 }

@@ -5,7 +5,7 @@
 import { isHlc } from '../core/clock.ts';
 import { type DeviceId, type Epoch, idFromBytes, idToBytes, type MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import { stateHashFromString } from '../core/state-hash.ts';
+import { stateHashFromString, stateHashToString } from '../core/state-hash.ts';
 import type { ClientFrame, Delta, DeltaHeader, PushedOp, ResetCode, ServerFrame, Snapshot, SnapshotPlace } from './frames.ts';
 import { wireLimits } from './limits.ts';
 import { concatBytes, pack, unpack, unpackUntrusted } from './message-pack.ts';
@@ -245,7 +245,7 @@ function unpackDelta(items: readonly unknown[]): Delta {
     head: asInteger(head, 'head'),
     events: read,
     ...(acked === null ? {} : { acked: asInteger(acked, 'acked') }),
-    ...(hash === null ? {} : { hash: toHex(asBytes(hash, 'hash', 8)) }),
+    ...(hash === null ? {} : { hash: unpackHash(asBytes(hash, 'hash', 8)) }),
   };
 }
 
@@ -302,7 +302,10 @@ function packHash(hash: string | undefined): Uint8Array | null {
   return bytes;
 }
 
-const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+function unpackHash({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  const view = new DataView(buffer, byteOffset, byteLength);
+  return stateHashToString({ high: view.getUint32(0), low: view.getUint32(4) });
+}
 
 function idAt<Id extends DeviceId | MemoryId | Epoch>(value: unknown, path: string): Id {
   return idFromBytes<Id>(asBytes(value, path, 16));

@@ -35,7 +35,7 @@ export function changeFromPacked(item: unknown, path: string): Change {
     if (items[i] === createdAtCode) createdAt = asInteger(items[i + 1], `${path}.createdAt`, -maxDateMs, maxDateMs);
     else {
       const register = registerFromCode(items[i], path);
-      if (writes.some((write) => write.register === register)) throw new MalformedValue(path, 'names a register twice');
+      for (const write of writes) if (write.register === register) throw new MalformedValue(path, 'names a register twice');
       writes.push({ register, value: valueFromPacked(register, items[i + 1]) });
     }
   }

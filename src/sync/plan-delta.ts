@@ -5,7 +5,7 @@ import { compareHlc, type Hlc, maxAheadMs, observe } from '../core/clock.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { MemoryId } from '../core/ids.ts';
 import type { Memory } from '../core/memory.ts';
-import { valuesEqual, type Write } from '../core/register.ts';
+import { type RegisterName, tagOf, valuesEqual, type Write } from '../core/register.ts';
 import { moveRow, removeRow, type StateHash, stateHashToString } from '../core/state-hash.ts';
 import type { Delta } from '../protocol/frames.ts';
 import { indexAfter, renumbered } from './plan-outbox.ts';
@@ -44,6 +44,8 @@ class DeltaDraft {
   readonly #stored: readonly OutboxOp[] | null;
   /** Null: the row goes. */
   readonly #rows = new Map<MemoryId, Memory | null>();
+  /** Rows share the text of their tags: few tags are on many memories, and each text that stays costs the collector. */
+  readonly #tagByRegister = new Map<RegisterName, string>();
   readonly #events: LogEvent[] = [];
   readonly #acknowledged = new Set<OutboxOp>();
   readonly #rejected: RejectedOp[] = [];
@@ -130,7 +132,7 @@ class DeltaDraft {
     if (row !== null && row.seq >= event.seq) return;
     const isErased = event.kind === 'erase' || change === null;
     const { memoryId: id, seq, lost, hlc, at } = event;
-    const next = isErased ? erasedRow(event, row) : withChange(row, { id, seq, change, lost, hlc, at });
+    const next = isErased ? erasedRow(event, row) : withChange(row, { id, seq, change, lost, hlc, at }, this.#nameTag);
     this.#stateHash = moveRow(this.#stateHash, next.id, row?.seq ?? 0, next.seq);
     this.#rows.set(next.id, next);
   }
@@ -144,6 +146,14 @@ class DeltaDraft {
       this.#rows.set(id, null);
     }
   }
+
+  readonly #nameTag = (register: RegisterName): string | null => {
+    const known = this.#tagByRegister.get(register);
+    if (known !== undefined) return known;
+    const tag = tagOf(register);
+    if (tag !== null) this.#tagByRegister.set(register, tag);
+    return tag;
+  };
 
   #row(id: MemoryId): Memory | null {
     const changed = this.#rows.get(id);

@@ -41,7 +41,11 @@ export function withMark(meta: ReplicaMeta, mark: AdoptionMark | undefined): Rep
 /** The outbox with counters that follow on `serverCounter`; ops that the server may hold already keep theirs. */
 export function renumbered(meta: ReplicaMeta, outbox: readonly OutboxOp[], serverCounter: number): ReplicaChange {
   let counter = serverCounter;
-  const ops = outbox.map((op) => (op.counter <= serverCounter && op.origin === undefined ? op : { ...op, counter: ++counter }));
+  const ops = outbox.map((op) => {
+    if (op.counter <= serverCounter && op.origin === undefined) return op;
+    counter++;
+    return op.counter === counter ? op : { ...op, counter };
+  });
   return { meta: { ...meta, lastCounter: Math.max(counter, serverCounter) }, outbox: ops };
 }
 

@@ -28,7 +28,7 @@ export function released(meta: ReplicaMeta, outbox: readonly OutboxOp[], known: 
   const change = { ...renumbered(meta, left, meta.acked), ...(rejected.length > 0 && { rejected }) };
   return {
     change,
-    result: { ...nothingHappened, acknowledged, rejected, touched: acknowledged.map(({ memoryId }) => memoryId) },
+    result: { ...nothingHappened, acknowledged, rejected, touched: [...new Set(acknowledged.map(({ memoryId }) => memoryId))] },
   };
 }
 

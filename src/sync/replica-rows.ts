@@ -18,14 +18,19 @@ export interface AppliedChange {
   readonly at: number;
 }
 
-export function withChange(row: Memory | null, { id, seq, change, lost, hlc, at }: AppliedChange): Memory {
+/** @param nameTag the tag of a register, null for the others; a caller of many may give the same text for the same tag. */
+export function withChange(
+  row: Memory | null,
+  { id, seq, change, lost, hlc, at }: AppliedChange,
+  nameTag: (register: RegisterName) => string | null = tagOf,
+): Memory {
   const next = row === null ? newRow(id, Math.max(0, Math.min(change.createdAt ?? hlc.ms, at))) : copyOf(row);
   let won = false;
   let tags = next.tags;
   for (const { register, value } of change.writes) {
     if (lost.length > 0 && lost.includes(register)) continue;
     won = true;
-    const tag = tagOf(register);
+    const tag = nameTag(register);
     if (tag === null) writeField(next, register as FieldRegister, value);
     else tags = withTag(tags, tag, value === true);
   }
@@ -76,9 +81,11 @@ function newRow(id: MemoryId, createdAt: number): Draft {
     scope: 'user_global',
     confidence: null,
     source: null,
-    tags: [],
+    tags: noTags,
   };
 }
+
+const noTags: readonly string[] = [];
 
 function copyOf({
   id,
@@ -120,10 +127,11 @@ function writeField(draft: Draft, register: FieldRegister, value: RegisterValue)
   }
 }
 
-/** Another list, of just the size that it needs: one that grows by pushes keeps room for sixteen more. */
+/** Another list, of just the size that it needs: one that grows, as a spread does, keeps room for sixteen more. */
 function withTag(tags: readonly string[], tag: string, isPresent: boolean): readonly string[] {
   if (tags.includes(tag) === isPresent) return tags;
-  return isPresent ? [...tags, tag] : tags.filter((other) => other !== tag);
+  if (!isPresent) return tags.filter((other) => other !== tag);
+  return tags.length === 0 ? [tag] : tags.concat(tag);
 }
 
 const isRequired = (register: RegisterName): boolean => register === 'content' || register === 'type' || register === 'scope';

@@ -52,7 +52,7 @@ export interface StepResult {
   readonly rejected: readonly RejectedOp[];
   /** Ops that were written here. */
   readonly written: readonly OutboxOp[];
-  /** Memories that look different now; null: all may. */
+  /** Memories that look different now, each once; null: all may. */
   readonly touched: readonly MemoryId[] | null;
   /** Somebody else writes with this device's id: take another one (SYN-13). */
   readonly forked: boolean;

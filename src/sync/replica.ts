@@ -23,7 +23,8 @@ import type { ReplicaStep, ReplicaView, StepResult } from './replica-step.ts';
 
 export class Replica implements ReplicaView {
   #meta: ReplicaMeta;
-  #outbox: readonly OutboxOp[];
+  /** This object's own list: it grows in place, or each of ten thousand ops offline would copy all those before it. */
+  #outbox: OutboxOp[];
   #rejected: readonly RejectedOp[];
   readonly #rows: Map<MemoryId, Memory>;
   #waitingById = new Map<MemoryId, OutboxOp[]>();
@@ -33,7 +34,7 @@ export class Replica implements ReplicaView {
   constructor(origin: DeviceId | ReplicaContents) {
     const contents = typeof origin === 'string' ? emptyContents(origin) : origin;
     this.#meta = contents.meta;
-    this.#outbox = contents.outbox;
+    this.#outbox = [...contents.outbox];
     this.#rejected = contents.rejected;
     this.#rows = new Map(contents.rows.map((row) => [row.id, row]));
     this.#indexOutbox();
@@ -150,7 +151,7 @@ export class Replica implements ReplicaView {
 
   #takeOutbox({ outbox, added, settled }: ReplicaChange): void {
     if (outbox !== undefined) {
-      this.#outbox = outbox;
+      this.#outbox = [...outbox];
       this.#indexOutbox();
       return;
     }
@@ -161,8 +162,10 @@ export class Replica implements ReplicaView {
       this.#outbox = left;
     }
     if (added !== undefined) {
-      this.#outbox = [...this.#outbox, ...added];
-      for (const op of added) this.#index(op);
+      for (const op of added) {
+        this.#outbox.push(op);
+        this.#index(op);
+      }
     }
   }
 
