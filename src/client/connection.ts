@@ -309,7 +309,8 @@ export class Connection {
   /** What is caught up, or is not any more, after a frame or a local write. */
   #lookAround(): void {
     const session = this.#session;
-    if (session?.isOutdated === true) return this.#lose('begins_again', 'another tab goes on under another id, or with another log');
+    if (session?.isOutdated === true)
+      return this.#lose('begins_again', 'another tab goes on under another id, or with another log');
     if (session?.isWelcomed === true) this.dispatch(session.isCaughtUp ? 'caughtUp' : 'behind');
     if (this.#state === 'live') this.#lastSyncAt = this.#deps.environment.now();
     this.#deps.onStatus();

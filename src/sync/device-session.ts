@@ -174,7 +174,8 @@ export class DeviceSession {
   flush(): ClientFrame[] {
     const { meta, outbox } = this.#replica;
     // While old rows are being swept, ops may still be put before those that wait.
-    if (this.#welcome === null || this.isOutdated || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return [];
+    if (this.#welcome === null || this.isOutdated || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined))
+      return [];
     const frames: ClientFrame[] = [];
     let next = indexAfter(outbox, this.#pushed);
     while (next < outbox.length && this.#outstanding.length < maxOutstanding) {

@@ -276,8 +276,11 @@ class SimulatedSocket implements DeviceSocket {
     // What is on its way to the server may arrive, late; the device gets nothing more.
     this.#lanes.down.isOver = true;
     if (dice.chance(0.5)) this.#lanes.up.isOver = true;
-    this.#learnDevice(dice.chance(0.8) ? this.#delay() : dice.between(1_000, 100_000), 1006, '');
-    this.#learnServer(dice.chance(0.6) ? this.#delay() : dice.between(1_000, 60_000));
+    // A router that forgot the connection tells nobody: each side has to find out by asking.
+    const isForgotten = dice.chance(0.15);
+    if (!isForgotten) this.#learnDevice(dice.chance(0.8) ? this.#delay() : dice.between(1_000, 100_000), 1006, '');
+    if (!isForgotten) this.#learnServer(dice.chance(0.6) ? this.#delay() : dice.between(1_000, 60_000));
+    if (isForgotten) this.#lanes.up.isOver = true;
   }
 
   flow(): void {
