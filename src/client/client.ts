@@ -144,6 +144,8 @@ class ReplicaClient implements Client {
         () => {
           this.#hasLead = false;
           this.#linked.dispatch('follow');
+          // Whoever came to lead while this tab slept may believe to be alone.
+          this.#post({ kind: 'who leads' });
         },
       ),
     );

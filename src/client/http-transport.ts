@@ -49,6 +49,7 @@ class HttpTransport implements Transport {
   #acked = 0;
   #ackedAt = 0;
   #poll: unknown = null;
+  #inFlight: AbortController | null = null;
 
   constructor(deps: Deps, options: HttpTransportOptions, events: TransportEvents) {
     this.#deps = deps;
@@ -85,6 +86,7 @@ class HttpTransport implements Transport {
   close(): void {
     this.#isOver = true;
     this.#deps.clearTimer(this.#poll);
+    this.#inFlight?.abort(new Error('the connection was closed'));
   }
 
   #enqueue(work: () => Promise<void>): void {
@@ -129,8 +131,7 @@ class HttpTransport implements Transport {
   }
 
   async #ask({ type: _, token: __, ...hello }: Hello): Promise<JsonAnswer> {
-    const response = await this.#request('POST', '/memories/sync/hello', hello);
-    const answer = (await response.json()) as JsonAnswer;
+    const { read: answer } = await this.#request('POST', '/memories/sync/hello', jsonOf<JsonAnswer>, hello);
     if (answer.type === 'WELCOME') this.#place = { seq: hello.cursor, text: answer.cursor };
     return answer;
   }
@@ -154,8 +155,8 @@ class HttpTransport implements Transport {
   async #push(push: Push): Promise<void> {
     const { firstCounter, base, ops } = push;
     const body = { device: this.#hello?.device, firstCounter, base, ops: ops.map(opToJson) };
-    const response = await this.#request('POST', '/memories/sync/push', body);
-    const { acked, head, events } = (await response.json()) as PushAnswer;
+    const { read } = await this.#request('POST', '/memories/sync/push', jsonOf<PushAnswer>, body);
+    const { acked, head, events } = read;
     this.#acked = Math.max(this.#acked, acked);
     this.#ackedAt = Math.max(this.#ackedAt, ...events.map(({ seq }) => seq));
     for (const event of events) if (event.seq <= this.#cursor) this.#emit(deltaOf(eventFromJson(event), head));
@@ -168,10 +169,9 @@ class HttpTransport implements Transport {
     const cursor = await this.#cursorAt(from);
     if (cursor === null) return;
     const query = new URLSearchParams({ cursor, device: this.#hello?.device ?? '', limit: '1000' });
-    const response = await this.#request('GET', `/memories/sync/updates?${query}`);
-    const delta = await frameOf(response);
+    const { read: delta, headers } = await this.#request('GET', `/memories/sync/updates?${query}`, frameOf);
     if (delta.type !== 'DELTA') throw new HttpFailure(null, `updates answered with ${delta.type}`);
-    const after = response.headers.get('sync-cursor');
+    const after = headers.get('sync-cursor');
     if (after !== null) this.#place = { seq: delta.to, text: after };
     if (delta.events.length === 0 && !always && delta.to >= this.#ackedAt) return;
     // A page may end before the own ops; their ack is told with the page that reaches them.
@@ -182,7 +182,7 @@ class HttpTransport implements Transport {
     if (this.#snapshot === null) return;
     const { at, after } = this.#snapshot;
     const query = [at === null ? '' : `at=${at}`, after === null ? '' : `after=${after}`].filter((part) => part !== '').join('&');
-    const page = await frameOf(await this.#request('GET', `/memories/sync/snapshot?${query}`));
+    const { read: page } = await this.#request('GET', `/memories/sync/snapshot?${query}`, frameOf);
     if (page.type !== 'SNAPSHOT') throw new HttpFailure(null, `snapshot answered with ${page.type}`);
     this.#snapshot = page.next === null ? null : { at: page.at, after: page.next };
     this.#emit(page);
@@ -198,16 +198,20 @@ class HttpTransport implements Transport {
     }, this.#options.pollMs);
   }
 
-  async #request(method: string, path: string, body?: unknown): Promise<Response> {
+  /** @param read takes the answer apart: the time that a request may take ends when the last byte is here. */
+  async #request<T>(method: string, path: string, read: (response: Response) => Promise<T>, body?: unknown): Promise<Answer<T>> {
     const abort = new AbortController();
+    this.#inFlight = abort;
     const timer = this.#deps.setTimer(() => abort.abort(new Error('the server did not answer in time')), this.#options.requestMs);
     try {
       const type = body === undefined ? {} : { 'content-type': 'application/json' };
       const headers = { authorization: `Bearer ${this.#token}`, accept: method === 'GET' ? binary : 'application/json', ...type };
       const init = { method, headers, signal: abort.signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
       const response = await this.#deps.fetch(`${this.#options.apiUrl}${path}`, init);
-      return response.ok ? response : await this.#onProblem(response);
+      if (!response.ok) return await this.#onProblem(response);
+      return { read: await read(response), headers: response.headers };
     } finally {
+      this.#inFlight = null;
       this.#deps.clearTimer(timer);
     }
   }
@@ -231,6 +235,8 @@ const deltaOf = (event: LogEvent, head: number): ServerFrame => ({
   head,
   events: [event],
 });
+
+const jsonOf = async <T>(response: Response): Promise<T> => (await response.json()) as T;
 
 async function frameOf(response: Response): Promise<ServerFrame> {
   return unpackServerFrame(new Uint8Array(await response.arrayBuffer()));
@@ -256,6 +262,11 @@ class HttpFailure extends Error {
 type JsonAnswer =
   | (Omit<Welcome, 'tokenExpiresAt'> & { readonly tokenExpiresAt: string; readonly cursor: string })
   | Extract<ServerFrame, { type: 'RESET' }>;
+
+interface Answer<T> {
+  readonly read: T;
+  readonly headers: Headers;
+}
 
 interface PushAnswer {
   readonly acked: number;

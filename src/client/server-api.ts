@@ -38,8 +38,10 @@ const requestMs = 15_000;
 
 export function createServerApi(deps: Deps, { url, getToken }: ServerApiOptions): ServerApi {
   const ask = async (method: string, path: string, signal: AbortSignal, body?: unknown): Promise<unknown> => {
+    const token = await getToken('start');
+    if (token === null) throw new Error('nobody is logged in');
     const headers = {
-      authorization: `Bearer ${await getToken('start')}`,
+      authorization: `Bearer ${token}`,
       ...(body !== undefined && { 'content-type': 'application/json' }),
     };
     const init = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };

@@ -172,10 +172,8 @@ export class DeviceSession {
    * that says the server could not take them now: its `error` has an entry with `retry` in core/errors.
    */
   flush(): ClientFrame[] {
-    const { meta, outbox } = this.#replica;
-    // While old rows are being swept, ops may still be put before those that wait.
-    if (this.#welcome === null || this.isOutdated || meta.resync !== null || outbox.some(({ origin }) => origin !== undefined))
-      return [];
+    const { outbox } = this.#replica;
+    if (this.#welcome === null || this.isOutdated || this.#mustSeeMore(this.#welcome)) return [];
     const frames: ClientFrame[] = [];
     let next = indexAfter(outbox, this.#pushed);
     while (next < outbox.length && this.#outstanding.length < maxOutstanding) {
@@ -189,6 +187,15 @@ export class DeviceSession {
       next += ops.length;
     }
     return frames;
+  }
+
+  /** What the log holds may change the ops that wait, or the id that they go out under. */
+  #mustSeeMore({ head, lastCounter }: Welcome): boolean {
+    const { meta, outbox } = this.#replica;
+    // While old rows are being swept, ops may still be put before those that wait.
+    if (meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return true;
+    // The server has an op of this id whose event was not seen: a copy of this device may have written it (SYN-13).
+    return lastCounter > meta.acked && meta.cursor < head;
   }
 
   #onPage(page: Snapshot): Reaction {

@@ -17,7 +17,8 @@ import { nothingHappened, type ReplicaStep, type ReplicaView } from './replica-s
 
 /**
  * @param stored the whole outbox, where something may be offered again.
- * @throws RangeError when the page goes on from where this replica does not stand: another tab has taken in others.
+ * @throws RangeError when the page goes on from where this replica does not stand, or is older than it: another tab has taken
+ * in others.
  */
 export function planSnapshot(
   view: ReplicaView,
@@ -25,6 +26,7 @@ export function planSnapshot(
   stored: readonly OutboxOp[] | null,
   { page, serverCounter, place = standing(meta) }: SnapshotStep,
 ): PlannedStep {
+  if (page.at < meta.cursor) throw new RangeError(`the page is of ${page.at}, the replica is at ${meta.cursor}`);
   const range = rangeOf(meta, page, place);
   const kept = new Set(page.memories.map(({ id }) => id));
   const removed = view.idsBetween(range.above, page.next).filter((id) => !kept.has(id));

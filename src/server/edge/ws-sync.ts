@@ -18,7 +18,14 @@ const tickEveryMs = 1_000;
 export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketDeps): Promise<void> {
   const connections = new Set<SyncConnection>();
   // A frame up to twice the limit is read, so that it gets a typed error; beyond that the socket is closed with 1009.
-  await app.register(websocket, { options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false } });
+  await app.register(websocket, {
+    options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false },
+    // What a client breaks is no fault of the server: one line, not a stack.
+    errorHandler: (error, socket, request) => {
+      request.log.info({ reason: error.message }, 'a socket was ended by what came over it');
+      socket.terminate();
+    },
+  });
   app.get<{ Querystring: { token?: string } }>('/api/v1/sync', { websocket: true }, (socket, request) => {
     const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
     // Which user it was the request id tells whoever has to know.
