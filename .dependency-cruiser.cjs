@@ -24,7 +24,7 @@ const serverFolders = {
   edge: {
     may: [
       '^src/(core|protocol|sync)/',
-      '^src/server/(access|command|read|fanout)/',
+      '^src/server/(access|command|read|fanout|ingest|transfer|embed)/',
       '^src/server/log/head[.]ts$',
       '^src/server/config[^/]*[.]ts$',
       doors,
@@ -43,8 +43,24 @@ const serverFolders = {
     may: ['^src/(core|protocol)/', '^src/server/infra/'],
     why: 'The log keeps events. What is made of them, and who is told, is decided above it.',
   },
+  text: {
+    may: ['^src/core/'],
+    why: 'Words and stems of a text, the same for what is stored and what is asked.',
+  },
+  embed: {
+    may: ['^src/core/', '^src/server/text/'],
+    why: 'Texts become vectors, here or at a vendor. It knows no row and no user.',
+  },
+  ingest: {
+    may: ['^src/core/', '^src/server/(text|embed|command|read)/', doors],
+    why: 'Conversations become memories through the one write path; a vendor reads, and never writes.',
+  },
+  transfer: {
+    may: ['^src/(core|protocol)/', '^src/server/(command|read)/', doors],
+    why: 'Files in and out: formats, and the one write path behind them.',
+  },
   project: {
-    may: ['^src/(core|protocol)/', '^src/server/(log|infra)/'],
+    may: ['^src/(core|protocol)/', '^src/server/(log|infra|text|embed)/'],
     why: 'A projection follows from the log and nothing else, or it could not be rebuilt from it (LOG-6).',
   },
   fanout: {
@@ -52,7 +68,7 @@ const serverFolders = {
     why: 'Hints say how far the log has come; they carry no data and know no command (SYN-7).',
   },
   read: {
-    may: ['^src/(core|protocol)/', '^src/server/(log|project|infra)/'],
+    may: ['^src/(core|protocol)/', '^src/server/(log|project|infra|text|embed)/'],
     why: 'Reads are not writes (LOG-7): no way leads from here to command.',
   },
   infra: {

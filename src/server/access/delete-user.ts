@@ -15,12 +15,17 @@ const orderByTable: Readonly<Record<keyof Tables, number>> = {
   memories: 2,
   conflicts: 3,
   memory_accesses: 4,
-  epochs: 5,
-  refresh_tokens: 6,
-  sessions: 7,
-  devices: 8,
-  accounts: 9,
-  users: 10,
+  recall_heads: 5,
+  memory_texts: 6,
+  text_terms: 7,
+  vector_heads: 8,
+  memory_vectors: 9,
+  epochs: 10,
+  refresh_tokens: 11,
+  sessions: 12,
+  devices: 13,
+  accounts: 14,
+  users: 15,
 };
 
 const tables = (Object.keys(orderByTable) as (keyof Tables)[]).sort((a, b) => orderByTable[a] - orderByTable[b]);

@@ -1,5 +1,6 @@
 /** PGlite as a database server would run it: fsync on, checkpoints taken, one unit of work at a time, dead after a panic. */
 import { messages, PGlite } from '@electric-sql/pglite';
+import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { DatabaseError, DatabaseUnavailable } from './database.ts';
 import { DurableNodeFs } from './embedded-fs.ts';
@@ -59,7 +60,7 @@ export class EmbeddedEngine {
         if (/FATAL|PANIC/.test(line)) lastWords.text = line.replace(/^.*?(?=FATAL|PANIC)/, '');
         return false; // not printed: PostgreSQL's log has statements in it
       };
-      const pg = new GuardedPGlite({ fs, startParams, extensions: { vector }, serializers, onStderr });
+      const pg = new GuardedPGlite({ fs, startParams, extensions: { btree_gin, vector }, serializers, onStderr });
       await pg.waitReady;
       // Array parsers are made by PGlite while it opens, so ours come after.
       for (const [oid, parse] of valueParserByOid) pg.parsers[oid] = parse;

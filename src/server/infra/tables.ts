@@ -80,4 +80,21 @@ export interface Tables {
     resolved_seq: number | null;
   };
   memory_accesses: { user_id: string; memory_id: string; count: number; last_ms: number };
+  recall_heads: {
+    user_id: string;
+    text_seq: Generated<number>;
+    text_count: Generated<number>;
+    text_length: Generated<number>;
+  };
+  memory_texts: { user_id: string; memory_id: string; length: number; terms: string };
+  text_terms: { user_id: string; term: string; memories: number };
+  vector_heads: {
+    user_id: string;
+    model: string;
+    seq: Generated<number>;
+    complete: Generated<boolean>;
+    vectors: Generated<number>;
+    leased_until: Date | null;
+  };
+  memory_vectors: { user_id: string; model: string; memory_id: string; content_hash: Uint8Array; h: string; b: string };
 }

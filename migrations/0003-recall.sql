@@ -1,0 +1,57 @@
+-- Recall: what finds memories by meaning and by words. Made after the write from what was written, outside the log (LOG-7), and
+-- never waited for by a write: all of it can be thrown away and made again.
+
+create extension if not exists vector;
+create extension if not exists btree_gin;
+
+-- How far each projection of a user's memories has come in the log. Searches read the few memories after text_seq themselves.
+-- text_count and text_length: memories in memory_texts, and their words in all.
+create table recall_heads (
+  user_id uuid primary key,
+  text_seq bigint not null default 0,
+  text_count bigint not null default 0,
+  text_length bigint not null default 0
+) with (fillfactor = 50);
+
+-- The words of a live memory's content as stems with their positions, and how many they are.
+create table memory_texts (
+  user_id uuid not null,
+  memory_id uuid not null,
+  length int not null,
+  terms tsvector not null,
+  primary key (user_id, memory_id)
+);
+create index memory_texts_by_term on memory_texts using gin (user_id, terms);
+
+-- In how many of the user's memories a term is: rare words say more.
+create table text_terms (
+  user_id uuid not null,
+  term text not null,
+  memories int not null,
+  primary key (user_id, term)
+) with (fillfactor = 80);
+
+-- How far the vectors of one model have come. complete: it had reached the head once, so searches may rely on it.
+-- leased_until: one process works on it until then.
+create table vector_heads (
+  user_id uuid not null,
+  model text not null,
+  seq bigint not null default 0,
+  complete boolean not null default false,
+  vectors bigint not null default 0,
+  leased_until timestamptz,
+  primary key (user_id, model)
+);
+
+-- Vectors in a narrow table of their own, so that edits of a memory stay cheap. content_hash: of the text that was embedded.
+-- The bits are in the key's index: the coarse scan reads nothing else.
+create table memory_vectors (
+  user_id uuid not null,
+  model text not null,
+  memory_id uuid not null,
+  content_hash bytea not null,
+  h halfvec(1536) not null,
+  b bit(1536) not null,
+  primary key (user_id, model, memory_id) include (b)
+);
+alter table memory_vectors alter column h set storage plain;
