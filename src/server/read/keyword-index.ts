@@ -1,0 +1,161 @@
+/** What the keyword search reads: how rare words are, memories that have some of them, and those that no index knows yet. */
+import type { MemoryId, UserId } from '../../core/ids.ts';
+import type { Source } from '../../core/memory.ts';
+import type { Queryable, Statement } from '../infra/database.ts';
+import type { Collection } from './bm25.ts';
+import { filterSql, type MemoryFilter } from './memory-filter.ts';
+
+/** Memories behind the projection that a search looks at itself, the newest ones. */
+const maxTail = 500;
+
+export interface KeywordIndex extends Collection {
+  /** The log up to here is in the index. */
+  readonly seq: number;
+  readonly memoriesByTerm: ReadonlyMap<string, number>;
+}
+
+export async function readKeywordIndex(db: Queryable, userId: UserId, terms: readonly string[]): Promise<KeywordIndex> {
+  const rows = await db.query<{ text_seq: number; text_count: number; text_length: number; term: string | null; memories: number }>(
+    readIndex,
+    [userId, terms],
+  );
+  const [head] = rows;
+  const count = head?.text_count ?? 0;
+  return {
+    seq: head?.text_seq ?? 0,
+    count,
+    averageLength: count === 0 ? 0 : (head?.text_length ?? 0) / count,
+    memoriesByTerm: new Map(rows.flatMap(({ term, memories }) => (term === null ? [] : [[term, memories]]))),
+  };
+}
+
+/** A memory that changed since the index was brought up to date; null content: nothing of it is to be found. */
+export interface TailMemory {
+  readonly id: MemoryId;
+  readonly content: string | null;
+  readonly source: Source | null;
+  readonly created_ms: number;
+  /** It passes the filter. */
+  readonly fits: boolean;
+}
+
+export function readTail(db: Queryable, userId: UserId, seq: number, filter: MemoryFilter): Promise<readonly TailMemory[]> {
+  const { sql, params } = filterSql(filter, 4);
+  return db.query<TailMemory>(
+    `select e.memory_id as id, m.content, m.source, m.created_ms, coalesce((${sql}), false) as fits
+      from (select memory_id, max(seq) as seq from events where user_id = $1::uuid and seq > $2::bigint
+        group by memory_id order by seq desc limit $3::int) e
+      left join memories m on m.user_id = $1::uuid and m.id = e.memory_id and not m.deleted and not m.erased`,
+    [userId, seq, maxTail, ...params],
+  );
+}
+
+export interface Candidate {
+  readonly id: MemoryId;
+  readonly length: number;
+  /** How often each of the terms is in it, in the order in which they were given. */
+  readonly counts: readonly number[];
+}
+
+/** A term of a question, and what it says. */
+export interface WeightedTerm {
+  readonly term: string;
+  readonly weight: number;
+}
+
+/** @param query what a candidate must have, a tsquery. @param terms those that count, at most 64. @returns the best, roughly in order. */
+export function readCandidates(
+  db: Queryable,
+  userId: UserId,
+  { query, terms, filter, scan, limit }: CandidateRequest,
+): Promise<readonly Candidate[]> {
+  const { sql, params, isEmpty } = filterSql(filter, 7);
+  const joined = isEmpty
+    ? ''
+    : `join memories m on m.user_id = $1::uuid and m.id = t.memory_id and not m.deleted and not m.erased and (${sql})`;
+  return db.query<Candidate>(
+    `with terms as materialized (
+        select ordinality, term, quoted::tsquery as query, weight
+        from unnest($3::text[], $4::text[], $5::float8[]) with ordinality as w(term, quoted, weight, ordinality)
+      ), found as materialized (
+        select t.memory_id, t.length, t.terms from memory_texts t ${joined}
+        where t.user_id = $1::uuid and t.terms @@ $2::tsquery limit ${scan}
+      ), best as materialized (
+        select f.memory_id, f.length, f.terms from found f
+        order by (select sum(w.weight) from terms w where f.terms @@ w.query) / (1 + 0.1 * ln(1 + f.length)) desc limit $6::int
+      )
+      select b.memory_id as id, b.length,
+        array(select coalesce((select array_length(u.positions, 1) from unnest(b.terms) u where u.lexeme = w.term), 0)
+          from terms w order by w.ordinality) as counts
+      from best b`,
+    [userId, query, terms.map(({ term }) => term), terms.map(({ term }) => quoted(term)), terms.map(({ weight }) => weight), limit, ...params],
+  );
+}
+
+export interface CandidateRequest {
+  readonly query: string;
+  readonly terms: readonly WeightedTerm[];
+  readonly filter: MemoryFilter;
+  /** Matches that are looked at, at most. */
+  readonly scan: number;
+  readonly limit: number;
+}
+
+/** A term as a tsquery has it. */
+export const quoted = (term: string): string => `'${term.replace(/['\\]/g, '$&$&')}'`;
+
+/** The terms that a memory's text is made of, with how often; for memories that the index knows. */
+export function readTermsOf(
+  db: Queryable,
+  userId: UserId,
+  ids: readonly MemoryId[],
+): Promise<readonly { readonly id: MemoryId; readonly term: string; readonly count: number; readonly memories: number }[]> {
+  return db.query(readTerms, [userId, ids]);
+}
+
+export interface Neighbour {
+  readonly of: MemoryId;
+  readonly id: MemoryId;
+  /** Whether it comes after the one that it is a neighbour of. */
+  readonly isNext: boolean;
+}
+
+/** The memories of the same conversation right before and after each of these. */
+export function readNeighbours(
+  db: Queryable,
+  userId: UserId,
+  ids: readonly MemoryId[],
+  filter: MemoryFilter,
+): Promise<readonly Neighbour[]> {
+  const { sql, params, isEmpty } = filterSql(filter, 3);
+  const fits = isEmpty
+    ? ''
+    : `where exists (select 1 from memories m where m.user_id = $1::uuid and m.id = n.id and not m.deleted and not m.erased and (${sql}))`;
+  const side = (isNext: boolean): string => `
+    select t.memory_id as of, n.id, ${isNext} as "isNext" from place t, lateral (
+      select o.memory_id as id from memory_texts o where o.user_id = $1::uuid and o.conversation = t.conversation
+        and (o.at_ms, o.memory_id) ${isNext ? '>' : '<'} (t.at_ms, t.memory_id)
+      order by o.at_ms ${isNext ? 'asc' : 'desc'}, o.memory_id ${isNext ? 'asc' : 'desc'} limit 1) n`;
+  return db.query<Neighbour>(
+    `with place as materialized (
+        select memory_id, conversation, at_ms from memory_texts
+        where user_id = $1::uuid and memory_id = any($2::uuid[]) and conversation is not null
+      )
+      select * from (${side(true)} union all ${side(false)}) n ${fits}`,
+    [userId, ids, ...params],
+  );
+}
+
+const readIndex: Statement = {
+  name: 'read-keyword-index',
+  text: `select h.text_seq, h.text_count, h.text_length, t.term, t.memories
+    from recall_heads h left join text_terms t on t.user_id = $1::uuid and t.term = any($2::text[])
+    where h.user_id = $1::uuid`,
+};
+
+const readTerms: Statement = {
+  name: 'read-terms-of-memories',
+  text: `select t.memory_id as id, u.lexeme as term, array_length(u.positions, 1) as count, w.memories
+    from memory_texts t, unnest(t.terms) u, text_terms w
+    where t.user_id = $1::uuid and t.memory_id = any($2::uuid[]) and w.user_id = $1::uuid and w.term = u.lexeme`,
+};
