@@ -6,6 +6,7 @@ const retryable: readonly string[] = [
   'internal_error',
   'overloaded',
   'unavailable',
+  'embedding_unavailable',
 ] satisfies readonly ErrorCode[];
 
 /** Codes that are unknown here are not. */

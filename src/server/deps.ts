@@ -11,6 +11,7 @@ import { createMemoryCommands, type MemoryCommands } from './command/memory-comm
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
 import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
+import { createLexicalEmbedder } from './embed/lexical-embedder.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
 import type { Database } from './infra/database.ts';
@@ -20,6 +21,7 @@ import { openPostgres } from './infra/postgres.ts';
 import { type MissingPart, missingParts } from './infra/readiness.ts';
 import { migrationsFolder, readVersion } from './package.ts';
 import { type AccessCounts, startAccessCounts } from './read/access-counts.ts';
+import { createSearcher, type Searcher } from './read/search.ts';
 
 export interface Deps {
   readonly config: Config;
@@ -33,6 +35,9 @@ export interface Deps {
   readonly memories: MemoryCommands;
   readonly push: PushOps;
   readonly accesses: AccessCounts;
+  readonly searcher: Searcher;
+  /** Monotonic, ms. */
+  readonly stopwatch: () => number;
   readonly access: Access;
   readonly collector: Collector;
   readonly metrics: SyncMetrics;
@@ -85,6 +90,14 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
     );
+    const lexical = createLexicalEmbedder();
+    const searcher = createSearcher({
+      db,
+      servingEmbedder: async () => lexical,
+      ownModel: 'client',
+      nearest: async () => [],
+      onFailure: (error) => log.warn({ err: error }, 'a search went on without vectors'),
+    });
     return {
       config,
       version: readVersion(),
@@ -96,6 +109,8 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       memories: createMemoryCommands({ db, append, newId: () => v7() as MemoryId }),
       push: createPushOps({ db, append }),
       accesses,
+      searcher,
+      stopwatch: () => performance.now(),
       access,
       collector,
       metrics,

@@ -1,17 +1,16 @@
 /**
- * The embedder that needs no network and no key: a text's words, pairs of words and pieces of words, hashed into a vector with
+ * The embedder that needs no network and no key: a text's words and pieces of words, hashed into a vector with
  * signs (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009). Texts are near that share words, forms of
  * a word, or misspellings; what means the same in other words it does not see.
  */
-import { isStopWord } from '../text/stop-words.ts';
-import { termsOf } from '../text/words.ts';
+import { tellingTermsOf, termsOf } from '../text/words.ts';
 import { type Embedder, vectorSize } from './embedder.ts';
 
 /** Another weighting is another space: vectors of before are made again. */
 const model = 'lexical-1';
 
-/** What a feature counts, beside a word of its own. */
-const weights = { word: 1, stopWord: 0.1, pair: 0.35, pieces: 0.55 } as const;
+/** What the pieces of a word count beside the word. */
+const piecesWeight = 0.5;
 
 /** Lengths of the pieces of a word, its ends marked (fastText: Bojanowski et al. 2017, 3 to 6). */
 const pieceLengths = [3, 4, 5] as const;
@@ -20,27 +19,26 @@ export function createLexicalEmbedder(): Embedder {
   return {
     model,
     batchSize: 256,
-    embed: async (texts) => texts.map(vectorOf),
+    embed: async (texts) => texts.map((text) => vectorOf(text)),
+    embedWeighted: vectorOf,
   };
 }
 
-export function vectorOf(text: string): Float32Array {
+/** Stop words count only where there is nothing else. */
+function vectorOf(text: string, weightOf: (term: string) => number = () => 1): Float32Array {
   const vector = new Float32Array(vectorSize);
+  const telling = tellingTermsOf(text);
   const counts = new Map<string, number>();
-  const terms = termsOf(text);
-  for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + 1);
-  for (const [term, count] of counts) addTerm(vector, term, 1 + Math.log(count));
-  const telling = terms.filter((term) => !isStopWord(term));
-  for (let i = 1; i < telling.length; i++) add(vector, `${telling[i - 1]} ${telling[i]}`, weights.pair);
+  for (const term of telling.length > 0 ? telling : termsOf(text)) counts.set(term, (counts.get(term) ?? 0) + 1);
+  for (const [term, count] of counts) addTerm(vector, term, weightOf(term) * (1 + Math.log(count)));
   return normalise(vector);
 }
 
-function addTerm(vector: Float32Array, term: string, times: number): void {
-  if (isStopWord(term)) return add(vector, term, weights.stopWord * times);
-  add(vector, term, weights.word * times);
+function addTerm(vector: Float32Array, term: string, weight: number): void {
+  add(vector, term, weight);
   const pieces = piecesOf(term);
   // All pieces of a word together count the same, however long it is.
-  for (const piece of pieces) add(vector, piece, (weights.pieces * times) / Math.sqrt(pieces.length));
+  for (const piece of pieces) add(vector, piece, (piecesWeight * weight) / Math.sqrt(pieces.length));
 }
 
 function piecesOf(term: string): string[] {

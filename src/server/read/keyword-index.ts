@@ -15,10 +15,13 @@ export interface KeywordIndex extends Collection {
 }
 
 export async function readKeywordIndex(db: Queryable, userId: UserId, terms: readonly string[]): Promise<KeywordIndex> {
-  const rows = await db.query<{ text_seq: number; text_count: number; text_length: number; term: string | null; memories: number }>(
-    readIndex,
-    [userId, terms],
-  );
+  const rows = await db.query<{
+    text_seq: number;
+    text_count: number;
+    text_length: number;
+    term: string | null;
+    memories: number;
+  }>(readIndex, [userId, terms]);
   const [head] = rows;
   const count = head?.text_count ?? 0;
   return {
@@ -53,46 +56,74 @@ export function readTail(db: Queryable, userId: UserId, seq: number, filter: Mem
 export interface Candidate {
   readonly id: MemoryId;
   readonly length: number;
-  /** How often each of the terms is in it, in the order in which they were given. */
-  readonly counts: readonly number[];
+  readonly countByTerm: ReadonlyMap<string, number>;
 }
 
-/** A term of a question, and what it says. */
+/** A term of a question, what it says, and how many memories in the index have it. */
 export interface WeightedTerm {
   readonly term: string;
   readonly weight: number;
+  readonly memories: number;
 }
 
-/** @param query what a candidate must have, a tsquery. @param terms those that count, at most 64. @returns the best, roughly in order. */
-export function readCandidates(
+/** The best by what words they have, in no order: which of them is better only their counts tell. */
+export async function readCandidates(
   db: Queryable,
   userId: UserId,
   { query, terms, filter, scan, limit }: CandidateRequest,
 ): Promise<readonly Candidate[]> {
-  const { sql, params, isEmpty } = filterSql(filter, 7);
+  const { sql, params, isEmpty } = filterSql(filter, 8);
   const joined = isEmpty
     ? ''
     : `join memories m on m.user_id = $1::uuid and m.id = t.memory_id and not m.deleted and not m.erased and (${sql})`;
-  return db.query<Candidate>(
+  const rows = await db.query<CandidateRow>(
     `with terms as materialized (
-        select ordinality, term, quoted::tsquery as query, weight
-        from unnest($3::text[], $4::text[], $5::float8[]) with ordinality as w(term, quoted, weight, ordinality)
+        select term, quoted::tsquery as query, weight from unnest($3::text[], $4::text[], $5::float8[]) as w(term, quoted, weight)
       ), found as materialized (
         select t.memory_id, t.length, t.terms from memory_texts t ${joined}
-        where t.user_id = $1::uuid and t.terms @@ $2::tsquery limit ${scan}
+        where t.user_id = $1::uuid and t.terms @@ $2::tsquery limit $7::int
       ), best as materialized (
         select f.memory_id, f.length, f.terms from found f
         order by (select sum(w.weight) from terms w where f.terms @@ w.query) / (1 + 0.1 * ln(1 + f.length)) desc limit $6::int
       )
-      select b.memory_id as id, b.length,
-        array(select coalesce((select array_length(u.positions, 1) from unnest(b.terms) u where u.lexeme = w.term), 0)
-          from terms w order by w.ordinality) as counts
-      from best b`,
-    [userId, query, terms.map(({ term }) => term), terms.map(({ term }) => quoted(term)), terms.map(({ weight }) => weight), limit, ...params],
+      select b.memory_id as id, b.length, w.term, coalesce(array_length(u.positions, 1), 1) as count
+      from best b, unnest(b.terms) u join terms w on w.term = u.lexeme`,
+    [
+      userId,
+      query,
+      terms.map(({ term }) => term),
+      terms.map(({ term }) => quoted(term)),
+      terms.map(({ weight }) => weight),
+      limit,
+      scan,
+      ...params,
+    ],
   );
+  return toCandidates(rows);
+}
+
+interface CandidateRow {
+  readonly id: MemoryId;
+  readonly length: number;
+  readonly term: string;
+  readonly count: number;
+}
+
+function toCandidates(rows: readonly CandidateRow[]): readonly Candidate[] {
+  const found = new Map<
+    MemoryId,
+    { readonly id: MemoryId; readonly length: number; readonly countByTerm: Map<string, number> }
+  >();
+  for (const { id, length, term, count } of rows) {
+    const candidate = found.get(id) ?? { id, length, countByTerm: new Map() };
+    candidate.countByTerm.set(term, count);
+    found.set(id, candidate);
+  }
+  return [...found.values()];
 }
 
 export interface CandidateRequest {
+  /** What a candidate must have, a tsquery. */
   readonly query: string;
   readonly terms: readonly WeightedTerm[];
   readonly filter: MemoryFilter;

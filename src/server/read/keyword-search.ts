@@ -83,7 +83,7 @@ class KeywordSearch {
   /** Rarest first. */
   weigh(memoriesByTerm: readonly (readonly [term: string, memories: number])[]): readonly WeightedTerm[] {
     return memoriesByTerm
-      .map(([term, memories]) => ({ term, weight: inverseFrequency(this.#index, memories) }))
+      .map(([term, memories]) => ({ term, memories, weight: inverseFrequency(this.#index, memories) }))
       .sort((a, b) => b.weight - a.weight)
       .slice(0, maxTerms);
   }
@@ -91,13 +91,13 @@ class KeywordSearch {
   /** By the words alone, best first. */
   async score(terms: readonly WeightedTerm[]): Promise<readonly KeywordHit[]> {
     const { userId, filter, limit } = this.#request;
-    const indexed = terms.filter(({ term }) => this.#index.memoriesByTerm.has(term) || !this.#isAsked(term));
+    const indexed = terms.filter(({ memories }) => memories > 0);
     const query = this.#candidateQuery(indexed);
     const candidates =
       query === null
         ? []
         : await readCandidates(this.#db, userId, { query, terms: indexed, filter, scan: maxScan, limit: depthOf(limit) });
-    const hits = candidates.filter(({ id }) => !this.#stale.has(id)).map((candidate) => this.#hitOf(candidate, indexed));
+    const hits = candidates.filter(({ id }) => !this.#stale.has(id)).map((candidate) => hitOf(this.#index, candidate, indexed));
     return [...hits, ...this.#tailHits(terms)].sort(byScore);
   }
 
@@ -110,17 +110,17 @@ class KeywordSearch {
     const length = new Map<MemoryId, number>();
     for (const { id, count } of rows) length.set(id, (length.get(id) ?? 0) + count);
     const known = new Set(asked.map(({ term }) => term));
-    const said = new Map<string, { says: number; weight: number }>();
+    const said = new Map<string, { says: number; weight: number; memories: number }>();
     for (const { id, term, count, memories } of rows) {
       const weight = inverseFrequency(this.#index, memories);
       const says = ((share.get(id) ?? 0) * count * weight) / (length.get(id) ?? 1);
-      said.set(term, { says: (said.get(term)?.says ?? 0) + says, weight });
+      said.set(term, { says: (said.get(term)?.says ?? 0) + says, weight, memories });
     }
     const top = [...said].sort(([, a], [, b]) => b.says - a.says).slice(0, feedback.terms);
     const most = top[0]?.[1].says ?? 0;
     return top
       .filter(([term]) => !known.has(term))
-      .map(([term, { says, weight }]) => ({ term, weight: (weight * feedback.weight * says) / most }));
+      .map(([term, { says, weight, memories }]) => ({ term, memories, weight: (weight * feedback.weight * says) / most }));
   }
 
   async withNeighbours(hits: readonly KeywordHit[]): Promise<readonly KeywordHit[]> {
@@ -141,39 +141,25 @@ class KeywordSearch {
     return [...known, ...found].sort(byScore);
   }
 
-  #isAsked(term: string): boolean {
-    return this.#asked.has(term);
-  }
-
-  get #asked(): ReadonlySet<string> {
-    return new Set(queryTermsOf(this.#request.query));
-  }
-
   /** Memories that have one of the rarer words; where even the rarest is in too many, two of them. Null: no memory has any. */
   #candidateQuery(terms: readonly WeightedTerm[]): string | null {
     const chosen: string[] = [];
-    let memories = 0;
-    for (const { term } of terms) {
-      memories += this.#index.memoriesByTerm.get(term) ?? 0;
-      if (chosen.length > 0 && memories > maxScan) break;
+    let matches = 0;
+    for (const { term, memories } of terms) {
+      matches += memories;
+      if (chosen.length > 0 && matches > maxScan) break;
       chosen.push(quoted(term));
     }
     const [rarest, second] = terms;
     if (rarest === undefined) return null;
-    if (second !== undefined && (this.#index.memoriesByTerm.get(rarest.term) ?? 0) > maxScan)
-      return `${quoted(rarest.term)} & ${quoted(second.term)}`;
+    if (second !== undefined && rarest.memories > maxScan) return `${quoted(rarest.term)} & ${quoted(second.term)}`;
     return chosen.join(' | ');
-  }
-
-  #hitOf({ id, length, counts }: Candidate, terms: readonly WeightedTerm[]): KeywordHit {
-    return hitOf(this.#index, id, length, (_, at) => counts[at] ?? 0, terms);
   }
 
   #tailHits(terms: readonly WeightedTerm[]): KeywordHit[] {
     return this.#tail.flatMap(({ id, content, source, created_ms: createdAt, fits }) => {
       if (content === null || !fits) return [];
-      const { length, countByTerm } = textEntryOf({ content, source, createdAt });
-      const hit = hitOf(this.#index, id, length, (term) => countByTerm.get(term) ?? 0, terms);
+      const hit = hitOf(this.#index, { id, ...textEntryOf({ content, source, createdAt }) }, terms);
       return hit.score > 0 ? [hit] : [];
     });
   }
@@ -181,17 +167,11 @@ class KeywordSearch {
 
 const byScore = (a: KeywordHit, b: KeywordHit): number => b.score - a.score || (a.id < b.id ? 1 : -1);
 
-function hitOf(
-  collection: Collection,
-  id: MemoryId,
-  length: number,
-  countOf: (term: string, at: number) => number,
-  terms: readonly WeightedTerm[],
-): KeywordHit {
+function hitOf(collection: Collection, { id, length, countByTerm }: Candidate, terms: readonly WeightedTerm[]): KeywordHit {
   const byTerm: Record<string, number> = {};
   let score = 0;
-  for (const [at, { term, weight }] of terms.entries()) {
-    const count = countOf(term, at);
+  for (const { term, weight } of terms) {
+    const count = countByTerm.get(term) ?? 0;
     if (count === 0) continue;
     const part = weight * saturation(collection, count, length);
     byTerm[term] = part;
