@@ -4,5 +4,5 @@
  */
 export function contentKey(text: string): string {
   // Upper case first: it unites what has several lower-case forms, as ß and ss, ς and σ.
-  return text.normalize('NFKC').toUpperCase().toLowerCase().replace(/\s+/gu, ' ').trim();
+  return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC').replace(/\s+/gu, ' ').trim();
 }

@@ -6,6 +6,9 @@ const retryable: readonly string[] = [
   'internal_error',
   'overloaded',
   'unavailable',
+  'extraction_failed',
+  'extraction_rate_limited',
+  'extraction_unavailable',
 ] satisfies readonly ErrorCode[];
 
 /** Codes that are unknown here are not. */

@@ -12,6 +12,7 @@ import { type AuthDeps, registerAuthRoutes } from './edge/http-auth.ts';
 import { registerConflictRoutes } from './edge/http-conflicts.ts';
 import { registerDeviceRoutes } from './edge/http-devices.ts';
 import { registerHistoryRoutes } from './edge/http-history.ts';
+import { type IngestRouteDeps, registerIngestRoute } from './edge/http-ingest.ts';
 import { type MemoryRouteDeps, registerMemoryRoutes } from './edge/http-memories.ts';
 import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
 import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
@@ -27,6 +28,7 @@ export interface AppDeps
   extends AuthDeps,
     OperationsDeps,
     Omit<MemoryRouteDeps, 'db'>,
+    Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
     SyncSocketDeps {
   readonly config: Config;
@@ -61,6 +63,7 @@ function registerApi(api: FastifyInstance, deps: AppDeps): void {
   registerDeviceRoutes(api, deps);
   registerMemoryRoutes(api, deps);
   registerMemoryChangeRoutes(api, deps);
+  registerIngestRoute(api, deps);
   registerHistoryRoutes(api, deps);
   registerSyncRoutes(api, deps);
   registerAuditRoutes(api, deps);
