@@ -1,4 +1,4 @@
-/** Duplicates by their words alone, where nothing better is at hand: reads every live content of the user. */
+/** Similar memories by the words that they share, where no search is at hand: reads every live content of the user. */
 import { contentKey } from '../../core/content-key.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
@@ -7,36 +7,59 @@ import type { FindSimilar, Similar } from './similar.ts';
 
 const pageSize = 5_000;
 
+/** Of each text. */
+const limit = 5;
+
+/** Share of words from which on two texts may be about one thing (cosine of their sets). */
+const minShare = 0.25;
+
 const pageStatement: Statement = {
   name: 'ingest-contents',
   text: `select id, content from memories where user_id = $1::uuid and id > $2::uuid and not deleted and not erased
     order by id limit $3::int`,
 };
 
+interface Ranked {
+  readonly id: MemoryId;
+  readonly share: number;
+}
+
 export function createSimilarByWords(db: Queryable): FindSimilar {
   return async (userId, texts) => {
-    const wanted = new Set(texts.map(contentKey));
-    const idByKey = await findByKey(db, userId, wanted);
-    return Promise.all(texts.map((text) => readSimilar(db, userId, idByKey.get(contentKey(text)))));
+    const wanted = texts.map((text) => ({ words: toWords(text), best: [] as Ranked[] }));
+    for await (const { id, content } of readContents(db, userId)) {
+      const words = toWords(content);
+      for (const one of wanted) one.best = withRanked(one.best, { id, share: shareOf(one.words, words) });
+    }
+    return Promise.all(wanted.map(({ best }) => readAll(db, userId, best)));
   };
 }
 
-async function findByKey(db: Queryable, userId: UserId, wanted: ReadonlySet<string>): Promise<ReadonlyMap<string, MemoryId>> {
-  const idByKey = new Map<string, MemoryId>();
-  let after = '00000000-0000-0000-0000-000000000000';
-  for (;;) {
+async function* readContents(db: Queryable, userId: UserId): AsyncGenerator<{ readonly id: MemoryId; readonly content: string }> {
+  for (let after = '00000000-0000-0000-0000-000000000000'; ; ) {
     const page = await db.query<{ id: MemoryId; content: string }>(pageStatement, [userId, after, pageSize]);
-    for (const { id, content } of page) {
-      const key = contentKey(content);
-      if (wanted.has(key)) idByKey.set(key, id);
-    }
+    yield* page;
     const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return idByKey;
+    if (last === undefined || page.length < pageSize) return;
     after = last.id;
   }
 }
 
-async function readSimilar(db: Queryable, userId: UserId, id: MemoryId | undefined): Promise<readonly Similar[]> {
-  const view = id === undefined ? null : await readMemory(db, userId, id);
-  return view === null || view.memory.deleted ? [] : [{ memory: view.memory, similarity: null }];
+const toWords = (text: string): ReadonlySet<string> => new Set(contentKey(text).match(/[\p{L}\p{N}]+/gu) ?? []);
+
+function shareOf(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+  if (a.size === 0 || b.size === 0) return 0;
+  let shared = 0;
+  for (const word of a) if (b.has(word)) shared++;
+  return shared / Math.sqrt(a.size * b.size);
+}
+
+function withRanked(best: Ranked[], one: Ranked): Ranked[] {
+  if (one.share < minShare) return best;
+  return [...best, one].sort((a, b) => b.share - a.share).slice(0, limit);
+}
+
+async function readAll(db: Queryable, userId: UserId, ranked: readonly Ranked[]): Promise<readonly Similar[]> {
+  const views = await Promise.all(ranked.map(({ id }) => readMemory(db, userId, id)));
+  return views.flatMap((view) => (view === null || view.memory.deleted ? [] : [{ memory: view.memory, similarity: null }]));
 }
