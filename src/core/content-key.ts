@@ -3,6 +3,6 @@
  * as single spaces. Contents with equal keys are duplicates of each other.
  */
 export function contentKey(text: string): string {
-  // Upper case first: it unites what has several lower-case forms, as ß and ss, ς and σ.
-  return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC').replace(/\s+/gu, ' ').trim();
+  // Through upper case: it unites what has several lower-case forms, as ß and ss, ς and σ. ẞ is ß first, and then SS.
+  return text.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC').replace(/\s+/gu, ' ').trim();
 }

@@ -5,6 +5,7 @@ import { contentKey } from '../../src/core/content-key.ts';
 it.each([
   ['I like  tea\n', 'i LIKE tea'],
   ['Straße', 'STRASSE'],
+  ['STRAẞE', 'Strasse'],
   ['ΟΔΟΣ', 'οδος'],
   ['ﬁne', 'fine'],
   ['Cafe\u0301', 'CAFÉ'],

@@ -9,33 +9,45 @@ const read = (content: string, role: 'user' | 'assistant' = 'user') =>
 
 type Pair = readonly [type: string, content: string];
 
-const cases: readonly (readonly [said: string, first: Pair, second?: Pair])[] = [
-  ['I prefer dark mode.', ['preference', 'I prefer dark mode.']],
-  ['Btw, I really love hiking!', ['preference', 'I really love hiking!']],
-  ["I don't like coriander", ['preference', "I don't like coriander"]],
-  ['My favourite colour is green', ['preference', 'My favourite colour is green']],
-  ['My favorite IDE is Vim', ['preference', 'My favorite IDE is Vim']],
-  ['From now on answer briefly', ['preference', 'From now on answer briefly']],
-  ['Hi, my name is Ada Lovelace.', ['fact', 'My name is Ada Lovelace.']],
-  ['Call me Al', ['fact', 'Call me Al']],
-  ['I live in Bern and I work at a bank', ['fact', 'I live in Bern'], ['fact', 'I work at a bank']],
-  ["I'm allergic to nuts", ['fact', "I'm allergic to nuts"]],
-  ['I am a nurse', ['fact', 'I am a nurse']],
-  ['I have two kids', ['fact', 'I have two kids']],
-  ['My wife works in Basel', ['fact', 'My wife works in Basel']],
-  ['Please remember that the gate code is on the fridge', ['fact', 'The gate code is on the fridge']],
-  ['Remember: I prefer tea', ['preference', 'I prefer tea']],
-  ['I need to file my taxes by Friday', ['task', 'I need to file my taxes by Friday']],
-  ['I have to call the bank tomorrow', ['task', 'I have to call the bank on 2026-01-08']],
-  ['Remind me to water the plants', ['task', 'Remind me to water the plants']],
-  ['We are building a tracker for bees', ['project', 'We are building a tracker for bees']],
-  ["I'm working on a novel", ['project', "I'm working on a novel"]],
-  ['Ich heiße Jörg und ich wohne in Köln.', ['fact', 'Ich heiße Jörg'], ['fact', 'Ich wohne in Köln.']],
-  ['Merk dir, dass der Schlüssel im Garten liegt', ['fact', 'Der Schlüssel im Garten liegt']],
-  ['Ich mag keine Oliven', ['preference', 'Ich mag keine Oliven']],
-  ['Mein Lieblingsbuch ist Momo', ['preference', 'Mein Lieblingsbuch ist Momo']],
-  ['Ich muss bis morgen die Steuer machen', ['task', 'Ich muss bis 2026-01-08 die Steuer machen']],
-  ['Wir bauen ein Haus', ['project', 'Wir bauen ein Haus']],
+const cases: readonly (readonly [said: string, found: readonly Pair[]])[] = [
+  ['I prefer dark mode.', [['preference', 'I prefer dark mode.']]],
+  ['Btw, I really love hiking!', [['preference', 'I really love hiking!']]],
+  ["I don't like coriander", [['preference', "I don't like coriander"]]],
+  ['My favourite colour is green', [['preference', 'My favourite colour is green']]],
+  ['My favorite IDE is Vim', [['preference', 'My favorite IDE is Vim']]],
+  ['From now on answer briefly', [['preference', 'From now on answer briefly']]],
+  ['Hi, my name is Ada Lovelace.', [['fact', 'My name is Ada Lovelace.']]],
+  ['Call me Al', [['fact', 'Call me Al']]],
+  [
+    'I live in Bern and I work at a bank',
+    [
+      ['fact', 'I live in Bern'],
+      ['fact', 'I work at a bank'],
+    ],
+  ],
+  ["I'm allergic to nuts", [['fact', "I'm allergic to nuts"]]],
+  ['I am a nurse', [['fact', 'I am a nurse']]],
+  ['I have two kids', [['fact', 'I have two kids']]],
+  ['My wife works in Basel', [['fact', 'My wife works in Basel']]],
+  ['Please remember that the gate code is on the fridge', [['fact', 'The gate code is on the fridge']]],
+  ['Remember: I prefer tea', [['preference', 'I prefer tea']]],
+  ['I need to file my taxes by Friday', [['task', 'I need to file my taxes by Friday']]],
+  ['I have to call the bank tomorrow', [['task', 'I have to call the bank on 2026-01-08']]],
+  ['Remind me to water the plants', [['task', 'Remind me to water the plants']]],
+  ['We are building a tracker for bees', [['project', 'We are building a tracker for bees']]],
+  ["I'm working on a novel", [['project', "I'm working on a novel"]]],
+  [
+    'Ich heiße Jörg und ich wohne in Köln.',
+    [
+      ['fact', 'Ich heiße Jörg'],
+      ['fact', 'Ich wohne in Köln.'],
+    ],
+  ],
+  ['Merk dir, dass der Schlüssel im Garten liegt', [['fact', 'Der Schlüssel im Garten liegt']]],
+  ['Ich mag keine Oliven', [['preference', 'Ich mag keine Oliven']]],
+  ['Mein Lieblingsbuch ist Momo', [['preference', 'Mein Lieblingsbuch ist Momo']]],
+  ['Ich muss bis morgen die Steuer machen', [['task', 'Ich muss bis 2026-01-08 die Steuer machen']]],
+  ['Wir bauen ein Haus', [['project', 'Wir bauen ein Haus']]],
 ];
 
 const nothing: readonly string[] = [
@@ -51,8 +63,8 @@ const nothing: readonly string[] = [
 ];
 
 describe('rules', () => {
-  it.each(cases)('%s', (said, first, second) => {
-    expect(read(said)).toEqual(second === undefined ? [first] : [first, second]);
+  it.each(cases)('%s', (said, found) => {
+    expect(read(said)).toEqual(found);
   });
 
   it.each(nothing)('%s: nothing', (said) => {
