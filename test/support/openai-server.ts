@@ -43,6 +43,8 @@ export interface OpenAiServer extends AsyncDisposable {
   readonly embeddings: EmbeddingRequest[];
   /** The `authorization` header of the last request. */
   readonly authorization: string | undefined;
+  /** Connections on which no answer was finished, because the other side closed them. */
+  readonly abandoned: number;
   /** Default: says `{}`. */
   onChat: (request: ChatRequest) => ChatReply;
   /** Default: 404. */
@@ -51,8 +53,12 @@ export interface OpenAiServer extends AsyncDisposable {
 
 export async function startOpenAiServer(): Promise<OpenAiServer> {
   let authorization: string | undefined;
+  let abandoned = 0;
   const http = createServer((request, response) => {
     authorization = request.headers.authorization;
+    response.once('close', () => {
+      if (!response.writableFinished) abandoned++;
+    });
     void readJson(request).then((body) => answer(fake, request.url ?? '', body, response));
   });
   await new Promise<void>((done) => void http.listen(0, '127.0.0.1', done));
@@ -63,6 +69,9 @@ export async function startOpenAiServer(): Promise<OpenAiServer> {
     embeddings: [],
     get authorization() {
       return authorization;
+    },
+    get abandoned() {
+      return abandoned;
     },
     onChat: () => ({ says: {} }),
     onEmbeddings: () => ({ status: 404 }),

@@ -16,11 +16,9 @@ export interface Gated {
 }
 
 /**
- * Memories that are put into a prompt stand between these marks, whoever puts them there: what came from here is not learned
- * again. One that is not closed reaches to the end of its message.
+ * Memories that are put into a prompt stand between `<aibrain-memories>` and `</aibrain-memories>`, whoever puts them there: what came
+ * from here is not learned again. A mark that is not closed reaches to the end of its message.
  */
-export const injectionMarks = { open: '<aibrain-memories>', close: '</aibrain-memories>' } as const;
-
 const injected = /<aibrain-memories\b[^>]{0,200}>[\s\S]*?(?:<\/aibrain-memories>|$)/gi;
 
 export function passGate(given: readonly GivenMessage[], context: ConversationContext): Gated {

@@ -1,6 +1,6 @@
 /** POST /memories/ingest with a model, which is a server that speaks OpenAI's HTTP. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MemoryJson } from '../../../src/server/edge/memory-json.ts';
 import { type Api, createApi, type EventList, type MemoryList } from '../../support/api.ts';
 import { ingest } from '../../support/ingest.ts';
@@ -113,7 +113,9 @@ describe('/memories/ingest with a model', () => {
       ],
       context: { timestamp: '2026-02-01T00:00:00Z' },
     });
-    const [{ model, messages } = { model: '', messages: [] }] = openAi.chats;
+    const [{ model, messages, response_format } = { model: '', messages: [] }] = openAi.chats;
+    expect(response_format).toMatchObject({ type: 'json_schema', json_schema: { strict: true } });
+    expect(JSON.stringify(response_format)).toContain('"additionalProperties":false');
     expect(model).toBe('reader-1');
     expect(messages.map(({ role }) => role)).toEqual(['system', 'user']);
     const lines = messages[1]?.content.split('\n').filter((line) => line.startsWith('{')) ?? [];
@@ -349,6 +351,25 @@ describe('/memories/ingest with a model', () => {
         const answer = await ingest(api, { messages: [user(`I play chess ${randomUUID()}`)], dryRun: true });
         expect([answer.created.length, answer.usage.calls, openAi.chats.length]).toEqual([1, 2, 2]);
       }
+    });
+
+    it('is asked no further when the caller has gone', async () => {
+      const api = await login();
+      const before = openAi.abandoned;
+      const caller = new AbortController();
+      openAi.onChat = () => {
+        caller.abort();
+        return 'stalls';
+      };
+      const call = fetch(`${server.url}/api/v1/memories/ingest`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${api.user.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ messages: [user('I play chess')] }),
+        signal: caller.signal,
+      });
+      await expect(call).rejects.toThrow('aborted');
+      await vi.waitFor(() => expect(openAi.abandoned).toBe(before + 1), { timeout: 3_000 });
+      expect([openAi.chats.length, await api.head()]).toEqual([1, 0]);
     });
 
     it('one chunk of many that fails: nothing of the others is written', async () => {

@@ -128,6 +128,23 @@ describeOnEachEngine('/memories/ingest', (open) => {
     expect(await live(api)).toHaveLength(1);
   });
 
+  it('[LOG-3] what was erased does not come back from the same conversation', async () => {
+    const api = await fixture.login();
+    const request = { messages: [user('My name is ERASED-name.')], context: { conversationId: 'a' } };
+    const { created } = await ingest(api, request);
+    await api.call('DELETE', `/memories/${created[0]?.id}?erase=true`);
+    const { db } = fixture.server.deps;
+    const rows = await db.query<{ text: string }>('select i::text as text from ingested_messages i where user_id = $1::uuid', [
+      api.user.user.id,
+    ]);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]?.text).not.toMatch(/ERASED|4552415345442d/i);
+    expect((await ingest(api, request)).created).toEqual([]);
+    await db.query('delete from ingested_messages where user_id = $1::uuid', [api.user.user.id]);
+    const again = await ingest(api, request);
+    expect([again.created, reasonsOf(again)]).toEqual([[], ['erased']]);
+  });
+
   it('two calls at a time read a conversation once', async () => {
     const api = await fixture.login();
     const request = { messages: [user('I prefer tea.')], context: { conversationId: 'a' } };
