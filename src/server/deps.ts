@@ -135,8 +135,6 @@ function openChatModel(config: Config) {
   const client = new OpenAI({
     apiKey: openaiApiKey ?? 'none',
     baseURL: openaiBaseUrl,
-    maxRetries: 0,
-    timeout: extractionTimeoutSeconds * 1_000,
     // It would show requests and headers.
     logLevel: 'off',
   });

@@ -23,7 +23,6 @@ const maxTries = 3;
 /** A vendor who asks for longer is reported to the caller, who waits better than an open request does. */
 const maxWaitMs = 5_000;
 
-/** @param client made with `maxRetries: 0`. */
 export function createOpenAiChatModel(client: OpenAI, options: OpenAiChatOptions): ChatModel {
   const { model, timeoutMs, backoffMs = 500 } = options;
   return {
@@ -79,7 +78,7 @@ async function askOnce<T>(
         ],
         response_format: zodResponseFormat(question.shape, question.name),
       },
-      { signal },
+      { signal, maxRetries: 0 },
     );
     return readCompletion(completion, question);
   } catch (error) {

@@ -30,6 +30,7 @@ const toldConfidence = 0.9;
 const ruleConfidence = 0.7;
 
 const maxClauseChars = 500;
+const maxSentenceChars = 2_000;
 
 /** Code, quotations and listings are rarely what somebody says of themselves. */
 function toClauses(text: string): readonly string[] {
@@ -38,7 +39,8 @@ function toClauses(text: string): readonly string[] {
   return prose
     .replace(/(?<=[\p{L}\d,])[ \t]*\r?\n[ \t]*(?=\p{Ll})/gu, ' ')
     .split(/(?<=[.!?。！？])\s+|\n+/u)
-    .filter((sentence) => !/[?？]\s*$/u.test(sentence))
+    .map((sentence) => sentence.replace(/\s+/gu, ' ').trim())
+    .filter((sentence) => sentence.length <= maxSentenceChars && !/[?？]$/u.test(sentence))
     .flatMap((sentence) => sentence.split(clauseBreak))
     .map((clause) => clause.trim().replace(opening, '').trim())
     .filter((clause) => clause.length >= 6 && clause.length <= maxClauseChars);

@@ -1,7 +1,7 @@
 /**
  * Secrets in a text: what must neither be stored nor shown to a vendor. Known shapes first (keys of vendors, private keys, JSON Web
  * Tokens), then what is called a password or key by the words before it, then numbers that pass the check of a card or an IBAN.
- * Each pattern is linear: one bounded repetition after a fixed beginning.
+ * No pattern may take more than linear time: what repeats without bound begins where nothing like it goes before, or takes all it can.
  */
 
 /** Stands where a secret stood. */
@@ -40,7 +40,7 @@ export function hasSecret(text: string): boolean {
 const shapes: readonly RegExp[] = [
   /-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g,
   // JSON Web Tokens, signed or encrypted.
-  /\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*(?:\.[\w-]+){0,2}/g,
+  /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*(?:\.[\w-]+){0,2}/g,
   // OpenAI, Anthropic, Stripe and those that write keys alike.
   /\b(?:sk|rk|pk)[-_](?:(?:live|test|proj|ant|or|svcacct|admin)[-_])?[\w-]{16,}/g,
   // AWS, Google, GitHub, GitLab, npm, Hugging Face, Slack, SendGrid, DigitalOcean, Telegram.

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { splitIntoTurns } from '../../../src/server/ingest/conversation.ts';
 import { passGate } from '../../../src/server/ingest/gate.ts';
+import { extractByRules } from '../../../src/server/ingest/rule-extractor.ts';
 
 const user = (content: string) => ({ role: 'user', content }) as const;
 
@@ -29,6 +31,34 @@ describe('the gate', () => {
     expect(JSON.stringify(context)).not.toMatch(/s3cr3t|abc123def|hunter2/);
     expect(context.platform).toBe('chat');
     expect(counts).toEqual({ secret: 3 });
+  });
+
+  /** Two MB of each: a pattern that takes more than linear time does not come to an end. */
+  it.each([
+    '-eyJ',
+    'eyJaaaaaaaa.',
+    'Bearer ',
+    'SG.aaaaaaaaaaaaaaaaaaaa',
+    '4111 ',
+    'DE89 ',
+    'password is ',
+    'passphrase: ',
+    '-----BEGIN PRIVATE KEY-----',
+    '<aibrain-memories ',
+    '<aibrain-memories>',
+    'a://b:',
+    ', ',
+    '\n',
+    'and i ',
+    'User: ',
+    '```',
+    'x',
+  ])('[SEC-3] comes to an end with a message of nothing but %j', (piece) => {
+    const text = piece.repeat(Math.floor(2_000_000 / piece.length));
+    for (const content of [text, `My name is ${text}`]) {
+      const { messages } = passGate([user(content), ...splitIntoTurns(content).slice(0, 2)], {});
+      expect(extractByRules(messages, '2026-01-07T12:00:00Z').length).toBeLessThan(10);
+    }
   });
 
   it('the place of a message is that among all that were given', () => {
