@@ -146,7 +146,28 @@ describe('/memories/ingest with a model', () => {
     expect(openAi.chats[4]?.messages[1]?.content.length).toBeLessThan(2_000);
   });
 
+  it('the same conversation twice at a time is read once', async () => {
+    const api = await login();
+    script([[found('The user plays chess')], [found('The user plays chess')]]);
+    const request = { messages: [user('I play chess')], context: { conversationId: 'a' } };
+    const answers = await Promise.all([ingest(api, request), ingest(api, request), ingest(api, request)]);
+    expect(answers.map(({ created }) => created.length).sort()).toEqual([0, 0, 1]);
+    expect(openAi.chats).toHaveLength(1);
+  });
+
   describe('what is known', () => {
+    it('two changes of one memory: the second would rest on what the first replaced, so it is a memory of its own', async () => {
+      const api = await login();
+      const known = await api.create({ content: 'The user lives in Bern' });
+      script(
+        [[found('The user lives in Rome'), found('The user lives in Oslo')]],
+        [0, 1].map((candidate) => ({ candidate, action: 'supersede', memory: 0 })),
+      );
+      const answer = await ingest(api, { messages: [user('Rome, then Oslo')], dryRun: true });
+      expect(answer.updated.map(({ id, content }) => [id, content])).toEqual([[known.id, 'The user lives in Rome']]);
+      expect(answer.created.map(({ content }) => content)).toEqual(['The user lives in Oslo']);
+    });
+
     it('the same words are no second memory, and no model is asked', async () => {
       const api = await login();
       const known = await api.create({ content: 'The user lives in Bern' });
