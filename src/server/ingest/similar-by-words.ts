@@ -1,17 +1,14 @@
 /** Similar memories by the words that they share, where no search is at hand: reads every live content of the user. */
-import { contentKey } from '../../core/content-key.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
 import { readMemory } from '../read/memory-view.ts';
 import type { FindSimilar, Similar } from './similar.ts';
+import { minShare, shareOf, toWords } from './word-share.ts';
 
 const pageSize = 5_000;
 
 /** Of each text. */
 const limit = 5;
-
-/** Share of words from which on two texts may be about one thing (cosine of their sets). */
-const minShare = 0.25;
 
 const pageStatement: Statement = {
   name: 'ingest-contents',
@@ -43,15 +40,6 @@ async function* readContents(db: Queryable, userId: UserId): AsyncGenerator<{ re
     if (last === undefined || page.length < pageSize) return;
     after = last.id;
   }
-}
-
-const toWords = (text: string): ReadonlySet<string> => new Set(contentKey(text).match(/[\p{L}\p{N}]+/gu) ?? []);
-
-function shareOf(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
-  if (a.size === 0 || b.size === 0) return 0;
-  let shared = 0;
-  for (const word of a) if (b.has(word)) shared++;
-  return shared / Math.sqrt(a.size * b.size);
 }
 
 function withRanked(best: Ranked[], one: Ranked): Ranked[] {
