@@ -259,6 +259,27 @@ describe('/memories/ingest with a model', () => {
       expect((await api.get<MemoryJson>(`/memories/${known.id}`)).body.content).toBe('Oslo');
     });
 
+    it('[SEC-4] a secret that a user keeps in a memory is shown to no vendor, and not overwritten by the place where it stood', async () => {
+      const api = await login();
+      const known = await api.create({ content: 'The user logs in at the bank, password: hunter22' });
+      script(
+        [[found('The user logs in at the bank every day')]],
+        [
+          {
+            candidate: 0,
+            action: 'update',
+            memory: 0,
+            content: 'The user logs in at the bank every day, password: [secret removed]',
+          },
+        ],
+      );
+      const answer = await ingest(api, { messages: [user('I log in at the bank every day')] });
+      expect(openAi.chats).toHaveLength(2);
+      expect(JSON.stringify(openAi.chats)).not.toContain('hunter22');
+      expect([answer.updated, answer.created.length]).toEqual([[], 1]);
+      expect((await api.get<MemoryJson>(`/memories/${known.id}`)).body.content).toContain('hunter22');
+    });
+
     it('a dry run shows both, and writes neither', async () => {
       const api = await login();
       const known = await api.create({ content: 'The user lives in Bern' });
