@@ -259,7 +259,7 @@ describe('/memories/ingest with a model', () => {
       expect((await api.get<MemoryJson>(`/memories/${known.id}`)).body.content).toBe('Oslo');
     });
 
-    it('[SEC-4] a secret that a user keeps in a memory is shown to no vendor, and not overwritten by the place where it stood', async () => {
+    it('a secret that a user keeps in a memory is shown to no vendor, and not overwritten by the place where it stood', async () => {
       const api = await login();
       const known = await api.create({ content: 'The user logs in at the bank, password: hunter22' });
       script(
