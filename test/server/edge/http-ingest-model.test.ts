@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MemoryJson } from '../../../src/server/edge/memory-json.ts';
 import { type Api, createApi, type EventList, type MemoryList } from '../../support/api.ts';
+import { describeOnEachEngine } from '../../support/databases.ts';
 import { ingest } from '../../support/ingest.ts';
 import { type ChatReply, type ChatRequest, type OpenAiServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
@@ -29,13 +30,14 @@ interface Decision {
   readonly content?: string | null;
 }
 
-describe('/memories/ingest with a model', () => {
+describeOnEachEngine('/memories/ingest with a model', (open) => {
   let openAi: OpenAiServer;
   let server: TestServer;
   const log: string[] = [];
   beforeAll(async () => {
     openAi = await startOpenAiServer();
     server = await startTestServer({
+      database: await open(),
       env: {
         OPENAI_API_KEY: 'the-key-of-the-test',
         OPENAI_BASE_URL: openAi.url,
