@@ -7,6 +7,9 @@ const retryable: readonly string[] = [
   'overloaded',
   'unavailable',
   'embedding_unavailable',
+  'extraction_failed',
+  'extraction_rate_limited',
+  'extraction_unavailable',
 ] satisfies readonly ErrorCode[];
 
 /** Codes that are unknown here are not. */

@@ -12,6 +12,7 @@ import { type AuthDeps, registerAuthRoutes } from './edge/http-auth.ts';
 import { registerConflictRoutes } from './edge/http-conflicts.ts';
 import { registerDeviceRoutes } from './edge/http-devices.ts';
 import { registerHistoryRoutes } from './edge/http-history.ts';
+import { type IngestRouteDeps, registerIngestRoute } from './edge/http-ingest.ts';
 import { type MemoryRouteDeps, registerMemoryRoutes } from './edge/http-memories.ts';
 import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
 import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
@@ -29,6 +30,7 @@ export interface AppDeps
     OperationsDeps,
     SearchRouteDeps,
     Omit<MemoryRouteDeps, 'db'>,
+    Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
     SyncSocketDeps {
   readonly config: Config;
@@ -64,6 +66,7 @@ function registerApi(api: FastifyInstance, deps: AppDeps): void {
   registerMemoryRoutes(api, deps);
   registerMemoryChangeRoutes(api, deps);
   registerSearchRoute(api, deps);
+  registerIngestRoute(api, deps);
   registerHistoryRoutes(api, deps);
   registerSyncRoutes(api, deps);
   registerAuditRoutes(api, deps);

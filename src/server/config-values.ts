@@ -23,6 +23,10 @@ export const postgresUrl = z
     'a URL as in postgres://user:password@host:5432/database',
   );
 
+export const httpUrl = z
+  .string()
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), 'a URL as in http://127.0.0.1:11434/v1');
+
 export const secretText = z
   .string()
   .refine((value) => Buffer.byteLength(value) >= 32, 'at least 32 bytes long, as `openssl rand -base64 32` writes it');

@@ -1,7 +1,7 @@
 /** Configuration: one table of environment variables, and the only reader of process.env. */
 import type { z } from 'zod';
 import { err, ok, type Result } from '../core/result.ts';
-import { addresses, anyText, integer, oneOf, origins, postgresUrl, secretText } from './config-values.ts';
+import { addresses, anyText, httpUrl, integer, oneOf, origins, postgresUrl, secretText } from './config-values.ts';
 
 /** One row: the name, how its text is read, its default as one would write it (null: none), its unit, what it is for. */
 interface Setting<T> {
@@ -75,6 +75,21 @@ const settings = {
     'seconds',
     'How long a stopping server waits for what is under way.',
   ),
+  openaiApiKey: secretRow(
+    'OPENAI_API_KEY',
+    anyText,
+    'key',
+    'For OpenAI, or what OPENAI_BASE_URL names: embeddings, and memories from conversations.',
+  ),
+  openaiBaseUrl: optionalRow('OPENAI_BASE_URL', httpUrl, 'URL', 'Another server that speaks OpenAI’s HTTP, with its /v1.'),
+  extractionModel: row('EXTRACTION_MODEL', anyText, 'gpt-4o-mini', 'model', 'Reads conversations for memories.'),
+  extractionTimeoutSeconds: row(
+    'EXTRACTION_TIMEOUT_SECONDS',
+    integer(1, 3_600),
+    '60',
+    'seconds',
+    'How long one question to that model may take, its repetitions included.',
+  ),
   environment: row(
     'NODE_ENV',
     oneOf('development', 'production', 'test'),
@@ -138,6 +153,10 @@ export function describeConfig(env: Environment = process.env): readonly Describ
 
 function row<T>(name: string, schema: z.ZodType<T, string>, byDefault: string, unit: string, text: string) {
   return { name, schema, default: byDefault, unit, text, isSecret: false };
+}
+
+function optionalRow<T>(name: string, schema: z.ZodType<T, string>, unit: string, text: string) {
+  return { name, schema, default: null, unit, text, isSecret: false };
 }
 
 function secretRow<T>(name: string, schema: z.ZodType<T, string>, unit: string, text: string) {

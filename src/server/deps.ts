@@ -1,5 +1,6 @@
 /** The only place that constructs what the server is made of. */
 import { readdirSync } from 'node:fs';
+import { OpenAI } from 'openai';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
@@ -19,6 +20,9 @@ import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
 import { type MissingPart, missingParts } from './infra/readiness.ts';
+import { createIngest, type Ingest } from './ingest/ingest.ts';
+import { createOpenAiChatModel } from './ingest/openai-chat-model.ts';
+import { createSimilarBySearch } from './ingest/similar-by-search.ts';
 import { migrationsFolder, readVersion } from './package.ts';
 import { type AccessCounts, startAccessCounts } from './read/access-counts.ts';
 import { createSearcher, type Searcher } from './read/search.ts';
@@ -34,6 +38,7 @@ export interface Deps {
   readonly append: GroupCommit;
   readonly memories: MemoryCommands;
   readonly push: PushOps;
+  readonly ingest: Ingest;
   readonly accesses: AccessCounts;
   readonly searcher: Searcher;
   /** Monotonic, ms. */
@@ -98,6 +103,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       nearest: async () => [],
       onFailure: (error) => log.warn({ err: error }, 'a search went on without vectors'),
     });
+    const memories = createMemoryCommands({ db, append, newId: () => v7() as MemoryId });
     return {
       config,
       version: readVersion(),
@@ -106,8 +112,16 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       db,
       hub,
       append,
-      memories: createMemoryCommands({ db, append, newId: () => v7() as MemoryId }),
+      memories,
       push: createPushOps({ db, append }),
+      ingest: createIngest({
+        db,
+        memories,
+        findSimilar: createSimilarBySearch(searcher),
+        model: openChatModel(config),
+        now,
+        onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
+      }),
       accesses,
       searcher,
       stopwatch: () => performance.now(),
@@ -127,6 +141,19 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     if (options.db === undefined) await db.close();
     throw error;
   }
+}
+
+/** Null where no vendor is named. A server of one's own needs no key. */
+function openChatModel(config: Config) {
+  const { openaiApiKey, openaiBaseUrl, extractionModel, extractionTimeoutSeconds } = config;
+  if (openaiApiKey === null && openaiBaseUrl === null) return null;
+  const client = new OpenAI({
+    apiKey: openaiApiKey ?? 'none',
+    baseURL: openaiBaseUrl,
+    // It would show requests and headers.
+    logLevel: 'off',
+  });
+  return createOpenAiChatModel(client, { model: extractionModel, timeoutMs: extractionTimeoutSeconds * 1_000 });
 }
 
 export const collectorOptions = (config: Config) => ({

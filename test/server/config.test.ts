@@ -34,6 +34,10 @@ describe('configuration', () => {
       tombstoneDays: 30,
       deviceExpiryDays: 90,
       drainSeconds: 10,
+      openaiApiKey: null,
+      openaiBaseUrl: null,
+      extractionModel: 'gpt-4o-mini',
+      extractionTimeoutSeconds: 60,
       environment: 'development',
       logLevel: 'info',
     });

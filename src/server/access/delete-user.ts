@@ -20,12 +20,13 @@ const orderByTable: Readonly<Record<keyof Tables, number>> = {
   text_terms: 7,
   vector_heads: 8,
   memory_vectors: 9,
-  epochs: 10,
-  refresh_tokens: 11,
-  sessions: 12,
-  devices: 13,
-  accounts: 14,
-  users: 15,
+  ingested_messages: 10,
+  epochs: 11,
+  refresh_tokens: 12,
+  sessions: 13,
+  devices: 14,
+  accounts: 15,
+  users: 16,
 };
 
 const tables = (Object.keys(orderByTable) as (keyof Tables)[]).sort((a, b) => orderByTable[a] - orderByTable[b]);

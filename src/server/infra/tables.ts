@@ -105,5 +105,14 @@ export interface Tables {
     vectors: Generated<number>;
     leased_until: Date | null;
   };
+  ingested_messages: {
+    user_id: string;
+    conversation: Uint8Array;
+    message: Uint8Array;
+    position: number;
+    said_at: Date | null;
+    ingested_at: Date;
+    memory_ids: string[];
+  };
   memory_vectors: { user_id: string; model: string; memory_id: string; content_hash: Uint8Array; h: string; b: string };
 }

@@ -262,6 +262,10 @@ describeOnEachEngine('access', (open) => {
       [userId, id],
     );
     await place.db.query('insert into memory_accesses values ($1::uuid, $2::uuid, 1, 0)', [userId, id]);
+    await place.db.query("insert into ingested_messages values ($1::uuid, '', '', 0, null, now(), array[$2::uuid])", [
+      userId,
+      id,
+    ]);
     await place.db.query('insert into epochs values ($1::uuid, $2::uuid, 1, now())', [userId, id]);
   }
 });

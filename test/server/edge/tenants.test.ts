@@ -7,6 +7,7 @@ import type { Database } from '../../../src/server/infra/database.ts';
 import { beginEpoch } from '../../../src/server/log/begin-epoch.ts';
 import { type Api, type ConflictList, creation, edit, type Updates, useServer } from '../../support/api.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
+import { ingest } from '../../support/ingest.ts';
 
 interface Owned {
   readonly memory: MemoryJson;
@@ -28,6 +29,7 @@ async function fill(api: Api, db: Database): Promise<Owned> {
   await api.push(device, 2, 2, [edit(id, '1764000000001-0', '/content', 'PRIVATE-2')]);
   await api.push(other, 1, 2, [edit(id, '1764000000002-0', '/content', 'PRIVATE-3')]);
   await api.get(`/memories/${memory.id}`);
+  await ingest(api, { messages: [{ role: 'user', content: 'My name is PRIVATE-name' }] });
   const { body } = await api.get<ConflictList>('/conflicts');
   // An epoch that ended, too.
   const epoch = randomUUID() as Epoch;
@@ -106,6 +108,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
         'devices',
         'epochs',
         'events',
+        'ingested_messages',
         'memories',
         'memory_accesses',
         'sessions',
@@ -146,6 +149,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
     });
     expect(twin.status).toBe(201);
     await stranger.call('DELETE', `${path}?erase=true`);
+    await ingest(stranger, { messages: [{ role: 'user', content: 'My name is PRIVATE-name' }] });
     await fixture.server.deps.accesses.flush();
     expect(await rowsOf(db, owner.user.user.id)).toEqual(before);
     expect((await owner.get<MemoryJson>(path)).body.content).toBe('PRIVATE');
@@ -155,6 +159,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
     const paths = [
       'GET /memories',
       'POST /memories',
+      'POST /memories/ingest',
       'GET /memories/x',
       'GET /audit',
       'GET /audit/verify',
