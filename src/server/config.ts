@@ -75,6 +75,19 @@ const settings = {
     'seconds',
     'How long a stopping server waits for what is under way.',
   ),
+  openAiApiKey: secretRow('OPENAI_API_KEY', anyText, 'key', 'Of OpenAI, or of whoever OPENAI_BASE_URL names.'),
+  openAiBaseUrl: optionalRow(
+    'OPENAI_BASE_URL',
+    anyText,
+    'URL',
+    'Another provider that speaks OpenAI’s HTTP (Ollama, llama.cpp, vLLM, LM Studio); may need no key.',
+  ),
+  embeddingModel: optionalRow(
+    'EMBEDDING_MODEL',
+    anyText,
+    'name',
+    'Makes the vectors: lexical is built in, and the default without a key or base URL; with one it is text-embedding-3-small.',
+  ),
   environment: row(
     'NODE_ENV',
     oneOf('development', 'production', 'test'),
@@ -138,6 +151,10 @@ export function describeConfig(env: Environment = process.env): readonly Describ
 
 function row<T>(name: string, schema: z.ZodType<T, string>, byDefault: string, unit: string, text: string) {
   return { name, schema, default: byDefault, unit, text, isSecret: false };
+}
+
+function optionalRow<T>(name: string, schema: z.ZodType<T, string>, unit: string, text: string) {
+  return { name, schema, default: null, unit, text, isSecret: false };
 }
 
 function secretRow<T>(name: string, schema: z.ZodType<T, string>, unit: string, text: string) {

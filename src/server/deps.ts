@@ -1,5 +1,7 @@
 /** The only place that constructs what the server is made of. */
 import { readdirSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import OpenAI from 'openai';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
@@ -10,7 +12,11 @@ import type { GroupCommit } from './command/group-commit.ts';
 import { createMemoryCommands, type MemoryCommands } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
+import type { MemoryVectors } from './edge/http-memories.ts';
 import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
+import type { Embedder } from './embed/embedder.ts';
+import { createEmbedders, type Embedders } from './embed/embedders.ts';
+import { createOpenAiEmbedder } from './embed/openai-embedder.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
 import type { Database } from './infra/database.ts';
@@ -19,7 +25,11 @@ import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
 import { type MissingPart, missingParts } from './infra/readiness.ts';
 import { migrationsFolder, readVersion } from './package.ts';
+import { keepOwnVectors, ownVectorModel } from './project/own-vectors.ts';
+import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
+import { createVectorIndexes, type VectorIndexes } from './project/vector-index.ts';
 import { type AccessCounts, startAccessCounts } from './read/access-counts.ts';
+import { readEmbedded } from './read/read-embedded.ts';
 
 export interface Deps {
   readonly config: Config;
@@ -36,6 +46,10 @@ export interface Deps {
   readonly access: Access;
   readonly collector: Collector;
   readonly metrics: SyncMetrics;
+  readonly vectors: MemoryVectors;
+  /** Null while there is no embedder. */
+  readonly embedders: Embedders | null;
+  readonly recall: RecallWorker | null;
   /** What keeps requests from being served; empty when nothing does. */
   readonly missing: () => Promise<readonly MissingPart[]>;
   /** Waits for the writes under way, then lets go of the database. */
@@ -54,6 +68,8 @@ export interface DepsOptions {
   readonly now?: () => number;
   /** In place of the one that the configuration names; `close` then leaves it open. */
   readonly db?: Database;
+  /** The built-in embedder. */
+  readonly lexical?: Embedder;
   /** The database is broken for good in this process: a new one is needed. */
   readonly onBroken?: (error: Error) => void;
 }
@@ -81,6 +97,11 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       },
       collectorOptions(config),
     );
+    const embedders = createEmbedders(
+      { lexical: options.lexical ?? null, ofProvider: providerOf(config) },
+      config.embeddingModel,
+    );
+    const recall = embedders === null ? null : startRecall({ db, hub, now, log, metrics }, config, embedders.present);
     const stopPoll = startHeadPoll(
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
@@ -99,9 +120,13 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       access,
       collector,
       metrics,
+      vectors: vectorsOf(db, embedders?.present.model ?? 'lexical'),
+      embedders,
+      recall,
       missing: () => missingParts(db, schemaVersion),
       async close() {
         stopPoll();
+        await recall?.stop();
         await collector.stop();
         await append.idle();
         await accesses.stop();
@@ -122,4 +147,57 @@ export const collectorOptions = (config: Config) => ({
 export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken']): Promise<Database> {
   if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });
   return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
+}
+
+/** Makes embedders of a provider's models; null without one. A provider at home may need no key. */
+function providerOf({ openAiApiKey, openAiBaseUrl }: Config): ((model: string) => Embedder) | null {
+  if (openAiApiKey === null && openAiBaseUrl === null) return null;
+  const client = new OpenAI({ apiKey: openAiApiKey ?? 'none', baseURL: openAiBaseUrl, maxRetries: 0 });
+  const deps = {
+    client,
+    random: Math.random,
+    wait: (ms: number, signal?: AbortSignal) => wait(ms, undefined, { ref: false, ...(signal && { signal }) }),
+  };
+  return (model) => createOpenAiEmbedder(deps, { model });
+}
+
+function startRecall(
+  { db, hub, now, log, metrics }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'metrics'>,
+  config: Config,
+  embedder: Embedder,
+): RecallWorker {
+  const onError = (error: unknown): void => {
+    metrics.recallFailed();
+    log.warn({ err: error }, 'recall is behind and tries again');
+  };
+  const indexes = startVectorIndexes(db, config, (error) => log.warn({ err: error }, 'vector index not built'));
+  const worker = createRecallWorker({
+    db,
+    hub,
+    embedder,
+    now,
+    random: Math.random,
+    onEmbedded: metrics.embedded,
+    onCaughtUp: (userId) => indexes?.soon(userId),
+    onError,
+  });
+  metrics.countBehind(() => worker.queueLength());
+  return worker;
+}
+
+/** PGlite has no user so large that it needs one. */
+function startVectorIndexes(db: Database, { databaseUrl }: Config, onError: (error: unknown) => void): VectorIndexes | null {
+  if (db.engine !== 'postgresql' || databaseUrl === null) return null;
+  const openMaintenance = () => openPostgres({ url: databaseUrl, poolSize: 1, statementTimeoutMs: 0 });
+  const indexes = createVectorIndexes({ db, openMaintenance, onError });
+  void indexes.sweep();
+  return indexes;
+}
+
+function vectorsOf(db: Database, model: string): MemoryVectors {
+  return {
+    embedded: (userId, ids) => readEmbedded(db, userId, ids, model),
+    keep: (userId, { id, content }, vector, named) =>
+      keepOwnVectors(db, userId, [{ memoryId: id, content, vector, model: ownVectorModel(named, model) }]),
+  };
 }

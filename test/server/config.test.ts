@@ -34,6 +34,9 @@ describe('configuration', () => {
       tombstoneDays: 30,
       deviceExpiryDays: 90,
       drainSeconds: 10,
+      openAiApiKey: null,
+      openAiBaseUrl: null,
+      embeddingModel: null,
       environment: 'development',
       logLevel: 'info',
     });

@@ -9,8 +9,8 @@ export interface Embedders {
 }
 
 export interface EmbedderMakers {
-  /** The built-in one, which needs no network. */
-  readonly lexical: Embedder;
+  /** The built-in one, which needs no network; null where it is left out. */
+  readonly lexical: Embedder | null;
   /** Null without a provider. */
   readonly ofProvider: ((model: string) => Embedder) | null;
 }
@@ -19,9 +19,9 @@ export interface EmbedderMakers {
 const lexicalName = 'lexical';
 const defaultProviderModel = 'text-embedding-3-small';
 
-/** @param model as configured; null: the provider's usual one, without a provider the built-in. */
-export function createEmbedders({ lexical, ofProvider }: EmbedderMakers, model: string | null): Embedders {
-  const madeByModel = new Map<string, Embedder>([[lexical.model, lexical]]);
+/** Null when it is the built-in one that is wanted and left out. @param model as configured; null: the provider's usual one, without a provider the built-in. */
+export function createEmbedders({ lexical, ofProvider }: EmbedderMakers, model: string | null): Embedders | null {
+  const madeByModel = new Map<string, Embedder>(lexical === null ? [] : [[lexical.model, lexical]]);
   const ofModel = (name: string): Embedder | null => {
     const made = madeByModel.get(name) ?? ofProvider?.(name) ?? null;
     if (made !== null) madeByModel.set(name, made);
@@ -29,6 +29,7 @@ export function createEmbedders({ lexical, ofProvider }: EmbedderMakers, model: 
   };
   const wanted = model ?? (ofProvider === null ? lexicalName : defaultProviderModel);
   const present = wanted === lexicalName ? lexical : ofModel(wanted);
+  if (present === null && wanted === lexicalName) return null;
   if (present === null) {
     throw new Error(`EMBEDDING_MODEL ${wanted} needs OPENAI_API_KEY or OPENAI_BASE_URL; without them it is ${lexicalName}`);
   }
