@@ -8,13 +8,15 @@ import { vectorSize } from '../embed/embedder.ts';
 import { EmbeddingFailed } from '../embed/embedding-failed.ts';
 import { toVector } from '../embed/to-vector.ts';
 import type { AccessCounts } from '../read/access-counts.ts';
-import type { MemoryFilter } from '../read/memory-filter.ts';
+import type { MemoryFilter } from '../read/list-memories.ts';
 import { type SearchAnswer, type Searcher, searchModes } from '../read/search.ts';
+import type { MemoryVectors } from './http-memories.ts';
 import { memorySchema, memoryToJson } from './memory-json.ts';
 import { route } from './route.ts';
 
 export interface SearchRouteDeps {
   readonly searcher: Searcher;
+  readonly vectors: MemoryVectors;
   readonly accesses: AccessCounts;
   /** Monotonic, ms. */
   readonly stopwatch: () => number;
@@ -90,7 +92,7 @@ const resultSchema = z.object({
 
 const answerSchema = z.object({ results: z.array(resultSchema), mode: z.enum(searchModes), tookMs: z.number() });
 
-export function registerSearchRoute(app: FastifyInstance, { searcher, accesses, stopwatch }: SearchRouteDeps): void {
+export function registerSearchRoute(app: FastifyInstance, { searcher, vectors, accesses, stopwatch }: SearchRouteDeps): void {
   const pending = (userId: UserId, id: MemoryId): number => accesses.pending(userId, id);
   route(
     app,
@@ -107,10 +109,14 @@ export function registerSearchRoute(app: FastifyInstance, { searcher, accesses, 
     async ({ principal: { userId }, body: { filter, ...request } }) => {
       const startedAt = stopwatch();
       const answer = await searchOrRefuse(searcher, userId, { ...request, filter });
+      const embedded = await vectors.embedded(
+        userId,
+        answer.results.map(({ memory }) => memory.id),
+      );
       const results = answer.results.map(({ memory, accessCount, matched, ...result }) => ({
         ...result,
         matched: [...matched],
-        memory: memoryToJson(memory, accessCount + pending(userId, memory.id)),
+        memory: memoryToJson(memory, accessCount + pending(userId, memory.id), embedded.has(memory.id)),
       }));
       return { status: 200, body: { results, mode: answer.mode, tookMs: Math.round((stopwatch() - startedAt) * 10) / 10 } };
     },

@@ -14,20 +14,19 @@ const maxPositions = 255;
 /** A btree entry has a limit of 2,700 bytes, and this is a part of one: longer names of conversations share what they begin with. */
 const maxConversation = 256;
 
-export interface TextStep {
-  readonly userId: UserId;
-  /** How far the words have come. */
-  readonly seq: number;
-  readonly isDone: boolean;
+/** Up to the head of the log as it is then. Several processes may do so at once: one waits for the other's row. */
+export async function projectTexts(db: Database, userId: UserId): Promise<void> {
+  while (!(await stepTexts(db, userId)));
 }
 
-/** Takes one step. Several processes may do so at once: one waits for the other's row. */
-export async function projectTexts(db: Database, userId: UserId): Promise<TextStep> {
+/** @returns whether the words have caught up. */
+function stepTexts(db: Database, userId: UserId): Promise<boolean> {
   return db.transaction(async (tx) => {
     const [head] = await tx.query<{ text_seq: number; seq: number }>(lockHead, [userId]);
     if (head === undefined) {
+      // Nothing is made for a user who is gone.
       const [made] = await tx.query<{ user_id: string }>(makeHead, [userId]);
-      return { userId, seq: 0, isDone: made === undefined };
+      return made === undefined;
     }
     const to = Math.min(head.seq, head.text_seq + stepEvents);
     if (to > head.text_seq) {
@@ -35,7 +34,7 @@ export async function projectTexts(db: Database, userId: UserId): Promise<TextSt
       await replaceTexts(tx, userId, changed);
       await tx.query(moveHead, [userId, to]);
     }
-    return { userId, seq: to, isDone: to === head.seq };
+    return to === head.seq;
   });
 }
 

@@ -1,9 +1,11 @@
 /** What the keyword search reads: how rare words are, memories that have some of them, and those that no index knows yet. */
+import { type RawBuilder, sql } from 'kysely';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Source } from '../../core/memory.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
 import type { Collection } from './bm25.ts';
-import { filterSql, type MemoryFilter } from './memory-filter.ts';
+import type { MemoryFilter } from './list-memories.ts';
+import { isFiltering, whereFilter } from './where-filter.ts';
 
 /** Memories behind the projection that a search looks at itself, the newest ones. */
 const maxTail = 500;
@@ -42,15 +44,12 @@ export interface TailMemory {
   readonly fits: boolean;
 }
 
-export function readTail(db: Queryable, userId: UserId, seq: number, filter: MemoryFilter): Promise<readonly TailMemory[]> {
-  const { sql, params } = filterSql(filter, 4);
-  return db.query<TailMemory>(
-    `select e.memory_id as id, m.content, m.source, m.created_ms, coalesce((${sql}), false) as fits
-      from (select memory_id, max(seq) as seq from events where user_id = $1::uuid and seq > $2::bigint
-        group by memory_id order by seq desc limit $3::int) e
-      left join memories m on m.user_id = $1::uuid and m.id = e.memory_id and not m.deleted and not m.erased`,
-    [userId, seq, maxTail, ...params],
-  );
+export async function readTail(db: Queryable, userId: UserId, seq: number, filter: MemoryFilter): Promise<readonly TailMemory[]> {
+  const query = sql<TailMemory>`select e.memory_id as id, m.content, m.source, m.created_ms, coalesce(${whereFilter(filter)}, false) as fits
+    from (select memory_id, max(seq) as seq from events where user_id = ${userId}::uuid and seq > ${seq}::bigint
+      group by memory_id order by seq desc limit ${maxTail}::int) e
+    left join memories m on m.user_id = ${userId}::uuid and m.id = e.memory_id and not m.deleted and not m.erased`;
+  return (await query.execute(db.kysely)).rows;
 }
 
 export interface Candidate {
@@ -72,33 +71,23 @@ export async function readCandidates(
   userId: UserId,
   { query, terms, filter, scan, limit }: CandidateRequest,
 ): Promise<readonly Candidate[]> {
-  const { sql, params, isEmpty } = filterSql(filter, 8);
-  const joined = isEmpty
-    ? ''
-    : `join memories m on m.user_id = $1::uuid and m.id = t.memory_id and not m.deleted and not m.erased and (${sql})`;
-  const rows = await db.query<CandidateRow>(
-    `with terms as materialized (
-        select term, quoted::tsquery as query, weight from unnest($3::text[], $4::text[], $5::float8[]) as w(term, quoted, weight)
-      ), found as materialized (
-        select t.memory_id, t.length, t.terms from memory_texts t ${joined}
-        where t.user_id = $1::uuid and t.terms @@ $2::tsquery limit $7::int
-      ), best as materialized (
-        select f.memory_id, f.length, f.terms from found f
-        order by (select sum(w.weight) from terms w where f.terms @@ w.query) / (1 + 0.1 * ln(1 + f.length)) desc limit $6::int
-      )
-      select b.memory_id as id, b.length, w.term, coalesce(array_length(u.positions, 1), 1) as count
-      from best b, unnest(b.terms) u join terms w on w.term = u.lexeme`,
-    [
-      userId,
-      query,
-      terms.map(({ term }) => term),
-      terms.map(({ term }) => quoted(term)),
-      terms.map(({ weight }) => weight),
-      limit,
-      scan,
-      ...params,
-    ],
-  );
+  const joined = isFiltering(filter)
+    ? sql`join memories m on m.user_id = ${userId}::uuid and m.id = t.memory_id and ${whereFilter(filter)}`
+    : sql``;
+  const { rows } = await sql<CandidateRow>`with terms as materialized (
+      select term, quoted::tsquery as query, weight
+      from unnest(${terms.map(({ term }) => term)}::text[], ${terms.map(({ term }) => quoted(term))}::text[],
+        ${terms.map(({ weight }) => weight)}::float8[]) as w(term, quoted, weight)
+    ), found as materialized (
+      select t.memory_id, t.length, t.terms from memory_texts t ${joined}
+      where t.user_id = ${userId}::uuid and t.terms @@ ${query}::tsquery limit ${scan}::int
+    ), best as materialized (
+      select f.memory_id, f.length, f.terms from found f
+      order by (select sum(w.weight) from terms w where f.terms @@ w.query) / (1 + 0.1 * ln(1 + f.length)) desc
+      limit ${limit}::int
+    )
+    select b.memory_id as id, b.length, w.term, coalesce(array_length(u.positions, 1), 1) as count
+    from best b, unnest(b.terms) u join terms w on w.term = u.lexeme`.execute(db.kysely);
   return toCandidates(rows);
 }
 
@@ -152,29 +141,30 @@ export interface Neighbour {
 }
 
 /** The memories of the same conversation right before and after each of these. */
-export function readNeighbours(
+export async function readNeighbours(
   db: Queryable,
   userId: UserId,
   ids: readonly MemoryId[],
   filter: MemoryFilter,
 ): Promise<readonly Neighbour[]> {
-  const { sql, params, isEmpty } = filterSql(filter, 3);
-  const fits = isEmpty
-    ? ''
-    : `where exists (select 1 from memories m where m.user_id = $1::uuid and m.id = n.id and not m.deleted and not m.erased and (${sql}))`;
-  const side = (isNext: boolean): string => `
-    select t.memory_id as of, n.id, ${isNext} as "isNext" from place t, lateral (
-      select o.memory_id as id from memory_texts o where o.user_id = $1::uuid and o.conversation = t.conversation
-        and (o.at_ms, o.memory_id) ${isNext ? '>' : '<'} (t.at_ms, t.memory_id)
-      order by o.at_ms ${isNext ? 'asc' : 'desc'}, o.memory_id ${isNext ? 'asc' : 'desc'} limit 1) n`;
-  return db.query<Neighbour>(
-    `with place as materialized (
-        select memory_id, conversation, at_ms from memory_texts
-        where user_id = $1::uuid and memory_id = any($2::uuid[]) and conversation is not null
-      )
-      select * from (${side(true)} union all ${side(false)}) n ${fits}`,
-    [userId, ids, ...params],
-  );
+  const fits = isFiltering(filter)
+    ? sql`where exists (select 1 from memories m where m.user_id = ${userId}::uuid and m.id = n.id and ${whereFilter(filter)})`
+    : sql``;
+  const { rows } = await sql<Neighbour>`with place as materialized (
+      select memory_id, conversation, at_ms from memory_texts
+      where user_id = ${userId}::uuid and memory_id = any(${ids}::uuid[]) and conversation is not null
+    )
+    select * from (${beside(userId, true)} union all ${beside(userId, false)}) n ${fits}`.execute(db.kysely);
+  return rows;
+}
+
+function beside(userId: UserId, isNext: boolean): RawBuilder<unknown> {
+  const follows = sql.raw(isNext ? '>' : '<');
+  const order = sql.raw(isNext ? 'asc' : 'desc');
+  return sql`select t.memory_id as of, n.id, ${sql.lit(isNext)} as "isNext" from place t, lateral (
+    select o.memory_id as id from memory_texts o where o.user_id = ${userId}::uuid and o.conversation = t.conversation
+      and (o.at_ms, o.memory_id) ${follows} (t.at_ms, t.memory_id)
+    order by o.at_ms ${order}, o.memory_id ${order} limit 1) n`;
 }
 
 const readIndex: Statement = {

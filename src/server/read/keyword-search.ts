@@ -20,7 +20,7 @@ import {
   type TailMemory,
   type WeightedTerm,
 } from './keyword-index.ts';
-import type { MemoryFilter } from './memory-filter.ts';
+import type { MemoryFilter } from './list-memories.ts';
 
 export interface KeywordHit {
   readonly id: MemoryId;

@@ -10,7 +10,7 @@ import { queryTermsOf } from '../text/words.ts';
 import { inverseFrequency } from './bm25.ts';
 import { readKeywordIndex } from './keyword-index.ts';
 import { type KeywordHit, searchKeywords } from './keyword-search.ts';
-import type { MemoryFilter } from './memory-filter.ts';
+import type { MemoryFilter } from './list-memories.ts';
 import { type MemoryViewRow, rowToView, viewColumns } from './memory-view.ts';
 
 export const searchModes = ['hybrid', 'semantic', 'keyword'] as const;
