@@ -7,7 +7,7 @@ create extension if not exists btree_gin;
 -- How far each projection of a user's memories has come in the log. Searches read the few memories after text_seq themselves.
 -- text_count and text_length: memories in memory_texts, and their words in all.
 create table recall_heads (
-  user_id uuid primary key,
+  user_id uuid primary key references users on delete cascade,
   text_seq bigint not null default 0,
   text_count bigint not null default 0,
   text_length bigint not null default 0

@@ -266,6 +266,15 @@ describeOnEachEngine('access', (open) => {
       userId,
       id,
     ]);
+    await place.db.query('insert into recall_heads values ($1::uuid, 1, 1, 1)', [userId]);
+    await place.db.query("insert into memory_texts values ($1::uuid, $2::uuid, 1, null, 0, 'x')", [userId, id]);
+    await place.db.query("insert into text_terms values ($1::uuid, 'x', 1)", [userId]);
+    await place.db.query("insert into vector_heads (user_id, model) values ($1::uuid, 'm')", [userId]);
+    await place.db.query(
+      `insert into memory_vectors (user_id, model, memory_id, content_hash, h, b)
+        values ($1::uuid, 'm', $2::uuid, '', array_fill(1, array[1536])::halfvec, repeat('1', 1536)::bit(1536))`,
+      [userId, id],
+    );
     await place.db.query('insert into epochs values ($1::uuid, $2::uuid, 1, now())', [userId, id]);
   }
 });

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Epoch, UserId } from '../../../src/core/ids.ts';
+import type { Deps } from '../../../src/server/deps.ts';
 import type { MemoryJson } from '../../../src/server/edge/memory-json.ts';
 import type { Database } from '../../../src/server/infra/database.ts';
 import { beginEpoch } from '../../../src/server/log/begin-epoch.ts';
@@ -18,7 +19,7 @@ interface Owned {
 }
 
 /** Something in every table. */
-async function fill(api: Api, db: Database): Promise<Owned> {
+async function fill(api: Api, { db, recall }: Pick<Deps, 'db' | 'recall'>): Promise<Owned> {
   const memory = await api.create({
     content: 'PRIVATE',
     tags: ['PRIVATE-tag'],
@@ -30,6 +31,7 @@ async function fill(api: Api, db: Database): Promise<Owned> {
   await api.push(other, 1, 2, [edit(id, '1764000000002-0', '/content', 'PRIVATE-3')]);
   await api.get(`/memories/${memory.id}`);
   await ingest(api, { messages: [{ role: 'user', content: 'My name is PRIVATE-name' }] });
+  await recall.idle(api.user.user.id as UserId);
   const { body } = await api.get<ConflictList>('/conflicts');
   // An epoch that ended, too.
   const epoch = randomUUID() as Epoch;
@@ -62,7 +64,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
 
   it('[SEC-1] no list, search by id or cursor of a stranger shows anything', async () => {
     const owner = await fixture.login();
-    const owned = await fill(owner, fixture.server.deps.db);
+    const owned = await fill(owner, fixture.server.deps);
     const stranger = await fixture.login();
     const lists = [
       '/memories',
@@ -85,6 +87,12 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
       for (const id of [owned.memory.id, owned.conflictId, owned.device, owner.user.device.id])
         expect(JSON.stringify(body), path).not.toContain(id);
     }
+    for (const mode of ['keyword', 'semantic', 'hybrid']) {
+      const found = await stranger.call<{ results: unknown[] }>('POST', '/memories/search', { query: 'PRIVATE name', mode });
+      expect(found.body.results, mode).toEqual([]);
+      const own = await owner.call<{ results: unknown[] }>('POST', '/memories/search', { query: 'PRIVATE name', mode });
+      expect(own.body.results.length, mode).toBeGreaterThan(0);
+    }
     for (const path of ['', '?deleted=true', '?at=1', '/history']) {
       expect((await stranger.get(`/memories/${owned.memory.id}${path}`)).body.code, path).toBe('unknown_memory');
     }
@@ -98,7 +106,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
 
   it('[SEC-1] no write of a stranger changes a row of the owner in any table', async () => {
     const owner = await fixture.login();
-    const owned = await fill(owner, fixture.server.deps.db);
+    const owned = await fill(owner, fixture.server.deps);
     await fixture.server.deps.accesses.flush();
     const { db } = fixture.server.deps;
     const before = await rowsOf(db, owner.user.user.id);
@@ -111,9 +119,14 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
         'ingested_messages',
         'memories',
         'memory_accesses',
+        'memory_texts',
+        'memory_vectors',
+        'recall_heads',
         'sessions',
+        'text_terms',
         'user_heads',
         'users',
+        'vector_heads',
       ]),
     );
     const stranger = await fixture.login();
