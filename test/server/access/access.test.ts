@@ -262,6 +262,15 @@ describeOnEachEngine('access', (open) => {
       [userId, id],
     );
     await place.db.query('insert into memory_accesses values ($1::uuid, $2::uuid, 1, 0)', [userId, id]);
+    await place.db.query("insert into vector_heads (user_id, model) values ($1::uuid, 'm')", [userId]);
+    await place.db.query(
+      `insert into memory_vectors select $1::uuid, 'm', $2::uuid, '', n.h::halfvec(1536), binary_quantize(n.h::halfvec(1536))::bit(1536)
+        from (select array_fill(1, array[1536])::vector(1536) as h) n`,
+      [userId, id],
+    );
+    await place.db.query('insert into recall_heads values ($1::uuid, 1, 1, 1)', [userId]);
+    await place.db.query("insert into memory_texts values ($1::uuid, $2::uuid, 1, 'x:1')", [userId, id]);
+    await place.db.query("insert into text_terms values ($1::uuid, 'x', 1)", [userId]);
     await place.db.query('insert into epochs values ($1::uuid, $2::uuid, 1, now())', [userId, id]);
   }
 });
