@@ -22,6 +22,7 @@ async function fill(api: Api, db: Database): Promise<Owned> {
     content: 'PRIVATE',
     tags: ['PRIVATE-tag'],
     source: { platform: 'web', conversationId: 'c' },
+    embedding: [1, 2, 3],
   });
   const [id, device, other] = [randomUUID(), randomUUID(), randomUUID()];
   await api.push(device, 1, 1, [creation(id, '1764000000000-0', 'PRIVATE')]);
@@ -108,9 +109,11 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
         'events',
         'memories',
         'memory_accesses',
+        'memory_vectors',
         'sessions',
         'user_heads',
         'users',
+        'vector_heads',
       ]),
     );
     const stranger = await fixture.login();
