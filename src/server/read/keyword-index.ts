@@ -4,8 +4,7 @@ import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Source } from '../../core/memory.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
 import type { Collection } from './bm25.ts';
-import type { MemoryFilter } from './list-memories.ts';
-import { isFiltering, whereFilter } from './where-filter.ts';
+import { isFiltering, type MemoryFilter, whereFilter } from './list-memories.ts';
 
 /** Memories behind the projection that a search looks at itself, the newest ones. */
 const maxTail = 500;

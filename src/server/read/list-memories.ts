@@ -4,12 +4,11 @@
  * primary key and keeps the best few. On PostgreSQL 17, p50 of a page of 50, any order or filter, first page or deep: 2 ms
  * for 1,000 memories, 10 ms for 10,000, 35 to 75 ms for 100,000.
  */
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { MemoryScope, MemoryType } from '../../core/memory.ts';
 import type { Queryable } from '../infra/database.ts';
 import { type MemoryView, type MemoryViewRow, rowToView } from './memory-view.ts';
-import { whereFilter } from './where-filter.ts';
 
 export const memoryOrders = ['created', 'updated', 'accessed'] as const;
 export type MemoryOrder = (typeof memoryOrders)[number];
@@ -66,6 +65,28 @@ export async function listMemories(db: Queryable, request: ListRequest): Promise
   return { memories: page.map((row) => rowToView(row as unknown as MemoryViewRow)), next };
 }
 
+/** The filter as a condition on `memories as m`, for every statement that reads memories. */
+export function whereFilter(filter: MemoryFilter): RawBuilder<boolean> {
+  const { type, scope, tags, platform, conversationId, from, to, updatedFrom, minConfidence, deleted = false } = filter;
+  const conditions = [
+    deleted ? sql<boolean>`m.deleted` : sql<boolean>`not m.deleted`,
+    sql<boolean>`not m.erased`,
+    type && sql<boolean>`m.type = any(${type}::text[])`,
+    scope && sql<boolean>`m.scope = any(${scope}::text[])`,
+    tags && sql<boolean>`m.tags @> ${tags}::text[]`,
+    platform !== undefined && sql<boolean>`m.source ->> 'platform' = ${platform}::text`,
+    conversationId !== undefined && sql<boolean>`m.source ->> 'conversationId' = ${conversationId}::text`,
+    from !== undefined && sql<boolean>`m.created_ms >= ${from}::bigint`,
+    to !== undefined && sql<boolean>`m.created_ms <= ${to}::bigint`,
+    updatedFrom !== undefined && sql<boolean>`m.updated_ms >= ${updatedFrom}::bigint`,
+    minConfidence !== undefined && sql<boolean>`m.confidence >= ${minConfidence}::float8`,
+  ];
+  return sql<boolean>`(${sql.join(
+    conditions.filter((condition) => typeof condition === 'object'),
+    sql` and `,
+  )})`;
+}
+
 const columns = [
   'm.id',
   'm.seq',
@@ -94,3 +115,7 @@ function filtered(db: Queryable, userId: UserId, filter: MemoryFilter) {
     .where('m.user_id', '=', userId)
     .where(whereFilter(filter));
 }
+
+/** Whether it asks for anything beyond live memories. */
+export const isFiltering = (filter: MemoryFilter): boolean =>
+  Object.values(filter).some((value) => value !== undefined && value !== false);

@@ -8,8 +8,7 @@ import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Database, Queryable, Statement } from '../infra/database.ts';
 import { isIndexableModel, vectorIndexName } from '../project/vector-index.ts';
 import { vectorToText } from '../project/vector-rows.ts';
-import type { MemoryFilter } from './list-memories.ts';
-import { isFiltering, whereFilter } from './where-filter.ts';
+import { isFiltering, type MemoryFilter, whereFilter } from './list-memories.ts';
 
 export interface NearestRequest {
   readonly userId: UserId;

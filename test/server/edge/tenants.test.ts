@@ -24,6 +24,7 @@ async function fill(api: Api, { db, recall }: Pick<Deps, 'db' | 'recall'>): Prom
     content: 'PRIVATE',
     tags: ['PRIVATE-tag'],
     source: { platform: 'web', conversationId: 'c' },
+    embedding: [1, 2, 3],
   });
   const [id, device, other] = [randomUUID(), randomUUID(), randomUUID()];
   await api.push(device, 1, 1, [creation(id, '1764000000000-0', 'PRIVATE')]);
