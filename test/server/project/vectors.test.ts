@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { MemoryId, UserId } from '../../../src/core/ids.ts';
 import type { Embedder } from '../../../src/server/embed/embedder.ts';
 import { createEmbedders } from '../../../src/server/embed/embedders.ts';
+import { createLexicalEmbedder } from '../../../src/server/embed/lexical-embedder.ts';
 import { createOpenAiEmbedder } from '../../../src/server/embed/openai-embedder.ts';
 import { toVector } from '../../../src/server/embed/to-vector.ts';
 import { createHub } from '../../../src/server/fanout/hub.ts';
@@ -168,8 +169,7 @@ describeOnEachEngine('vectors', (open) => {
     await keepOwnVectors(db, user.userId, [
       { memoryId: first, content: 'aaaa', vector: new Float32Array(1536).fill(0.02), model: 'client' },
     ]);
-    const embedders = createEmbedders({ lexical: null, ofProvider: embedderOf }, 'n');
-    if (embedders === null) throw new Error('no embedders');
+    const embedders = createEmbedders({ lexical: createLexicalEmbedder(), ofProvider: embedderOf }, 'n');
     const next = { db, embedder: embedders.present, now: Date.now };
     const options = { pageSize: 2, formerModelMs: -60_000 };
     expect(await stepVectors(next, user.userId, options)).toBe('more');
