@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { createPlainBm25 } from './bm25.ts';
 import { createCleanup } from './cleanup.ts';
 import type { Engine } from './place.ts';
-import { createServerUnderTest } from './server-under-test.ts';
+import { createServerUnderTest, type OurServer } from './server-under-test.ts';
 import { quantile } from './statistics.ts';
 import { createStorage } from './storage.ts';
 
@@ -37,6 +37,7 @@ const { values } = parseArgs({
 });
 const modes = ['keyword', 'semantic', 'hybrid'] as const;
 const depth = 20;
+const beginning = Date.UTC(2023, 0, 1);
 
 const cleanup = createCleanup();
 process.once('SIGINT', async () => {
@@ -44,28 +45,36 @@ process.once('SIGINT', async () => {
   process.exit(130);
 });
 
-if (!existsSync(values.data)) {
-  console.error(`${values.data} is not there: give a file with --data (bench/README.md has its form)`);
-  process.exit(1);
-}
-const { conversations } = JSON.parse(readFileSync(values.data, 'utf8')) as { conversations: readonly Conversation[] };
-try {
+async function main(): Promise<void> {
+  if (!existsSync(values.data)) {
+    console.error(`${values.data} is not there: give a file with --data (bench/README.md has its form)`);
+    process.exitCode = 1;
+    return;
+  }
+  const { conversations } = JSON.parse(readFileSync(values.data, 'utf8')) as { conversations: readonly Conversation[] };
   console.log(
-    `${'what'.padEnd(8)}${'how'.padEnd(12)}${'questions'.padStart(10)}${'@5'.padStart(9)}${'@10'.padStart(9)}${'@20'.padStart(9)}${'MRR'.padStart(9)}${'p50 ms'.padStart(9)}${'p95 ms'.padStart(9)}`,
+    [
+      'what'.padEnd(8),
+      'how'.padEnd(12),
+      'questions'.padStart(10),
+      ...['@5', '@10', '@20', 'MRR', 'p50 ms', 'p95 ms'].map((name) => name.padStart(9)),
+    ].join(''),
   );
-  const server = await startServer();
-  for (const kind of ['turns', 'facts'] as const) await measure(server, kind);
-} finally {
-  await cleanup.runAll();
+  try {
+    const server = await startServer();
+    for (const kind of ['turns', 'facts'] as const) await measure(server, conversations, kind);
+  } finally {
+    await cleanup.runAll();
+  }
 }
 
-async function startServer() {
+async function startServer(): Promise<OurServer> {
   const adminUrl = process.env['TEST_DATABASE_URL'] ?? process.env['DATABASE_URL'];
   const { place } = await createStorage(cleanup, { engine: values.engine as Engine, adminUrl, dataRoot: join(root, 'data') });
   return createServerUnderTest({ script: join(root, 'dist/src/server/main.js'), nodeArgs: [] }).start(cleanup, place);
 }
 
-async function measure(server: Awaited<ReturnType<typeof startServer>>, kind: 'turns' | 'facts'): Promise<void> {
+async function measure(server: OurServer, conversations: readonly Conversation[], kind: 'turns' | 'facts'): Promise<void> {
   const tallies = new Map<string, Tally>([...modes, 'plain BM25'].map((name) => [name, createTally()]));
   for (const [index, conversation] of conversations.entries()) {
     const items = kind === 'turns' ? turnsOf(conversation) : factsOf(conversation);
@@ -98,8 +107,6 @@ async function measure(server: Awaited<ReturnType<typeof startServer>>, kind: 't
   }
   for (const [name, tally] of tallies) console.log(`${kind.padEnd(8)}${name.padEnd(12)}${tally.line()}`);
 }
-
-const beginning = Date.UTC(2023, 0, 1);
 
 /** Sessions on days of their own; what was said in one, a second apart. */
 function sourceOf(conversation: Conversation, session: string, at: number): Item['source'] {
@@ -195,3 +202,5 @@ async function call<T>(url: string, init: RequestInit): Promise<T> {
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
   return (await response.json()) as T;
 }
+
+await main();
