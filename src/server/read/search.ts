@@ -86,7 +86,7 @@ export interface Searcher {
 /** The constant of rank fusion. Small: the first places of an arm count for much. */
 const rankConstant = 10;
 /** What an arm's ranks count. Vectors that go by words say little that the keywords do not say better. */
-const trust = { keyword: 1, meaning: 1, lexical: 0.3 } as const;
+const trust = { keyword: 1, meaning: 1, lexical: 0.1 } as const;
 /** Places of each arm that take part, at least. */
 const minDepth = 100;
 
