@@ -47,12 +47,27 @@ export async function nearestMemories(db: Database, request: NearestRequest): Pr
     const found = await nearestByIndex(db, request, isFiltered);
     if (found.length >= request.limit) return found;
   }
-  const plan = vectors <= exactUpTo ? exactCandidates : bitCandidates(vectors);
+  const isSmall = vectors <= exactUpTo;
+  const plan = isSmall ? exactCandidates : bitCandidates(vectors);
   if (!isFiltered) {
-    const found = await run(db, rank(request, plan(request, false), true));
+    const found = isSmall ? await nearestOfFew(db, request) : await run(db, rank(request, plan(request, false), true));
     if (found.length >= Math.min(request.limit, vectors)) return found;
   }
   return run(db, rank(request, plan(request, true), false));
+}
+
+/** What most searches of most users are: kept prepared. */
+const ofFewStatement: Statement = {
+  name: 'nearest-of-few',
+  text: `select c.memory_id, 1 - c.d as similarity from (select x.memory_id, x.d from (
+      select v.memory_id, v.h <=> (select $3::text::halfvec(1536)) as d from memory_vectors v
+        where v.user_id = $1::uuid and v.model = $2::text offset 0) x order by x.d limit $4::int + ${slack}) c
+    cross join lateral (select from memories m where m.user_id = $1::uuid and m.id = c.memory_id and not m.deleted and not m.erased offset 0) m
+    order by c.d limit $4::int`,
+};
+
+async function nearestOfFew(db: Queryable, { userId, model, vector, limit }: NearestRequest): Promise<readonly Nearest[]> {
+  return toNearest(await db.query<Row>(ofFewStatement, [userId, model, vectorToText(vector), limit]));
 }
 
 type Candidates = (request: NearestRequest, isFiltered: boolean) => RawBuilder<unknown>;
@@ -100,9 +115,12 @@ interface Row {
   similarity: number;
 }
 
-/** A zero vector is at no distance from anything: NaN. */
 async function run(db: Queryable, query: RawBuilder<Row>): Promise<readonly Nearest[]> {
-  const { rows } = await query.execute(db.kysely);
+  return toNearest((await query.execute(db.kysely)).rows);
+}
+
+/** A zero vector is at no distance from anything: NaN. */
+function toNearest(rows: readonly Row[]): readonly Nearest[] {
   return rows.flatMap(({ memory_id, similarity }) => (Number.isNaN(similarity) ? [] : [{ id: memory_id, similarity }]));
 }
 
