@@ -49,7 +49,6 @@ async function benchEngine(engine: Engine): Promise<void> {
   if (place.engine === 'postgresql') {
     bare = await openPostgres({ url: place.databaseUrl, poolSize: 1, statementTimeoutMs: 0 });
     cleanup.defer(() => bare?.close() ?? Promise.resolve());
-    await bare.query('set hnsw.ef_search = 400');
     await buildIndexes(db, place.databaseUrl, [...users.values()]);
   }
   for (const [size, userId] of users)
@@ -83,8 +82,9 @@ async function measure(db: Database, bare: Database | null, { size, userId, isFi
     generator.next().map((number, i) => number + 0.01 * Math.sin(i)),
   );
   const plan: BarePlan = size <= 5_000 ? 'exact' : size < indexFrom ? 'bits' : 'index';
-  const shape = { userId, isFiltered, limit, candidates: size < 20_000 ? 200 : 400 };
+  const shape = { userId, isFiltered, limit, candidates: plan === 'index' ? 1_000 : size < 20_000 ? 200 : 400 };
   const filter = isFiltered ? { type: ['task'] as const } : {};
+  await bare?.query(`set hnsw.ef_search = ${isFiltered ? 1_000 : 400}`);
   const ours: number[] = [];
   const byHand: number[] = [];
   const exact: number[] = [];

@@ -110,7 +110,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       config.embeddingModel,
     );
     const { model } = embedders.present;
-    const recall = startRecall({ db, hub, now, log, metrics }, config, embedders.present);
+    const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
     const stopPoll = startHeadPoll(
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
@@ -201,7 +201,7 @@ function providerOf(config: Config): ((model: string) => Embedder) | null {
 }
 
 function startRecall(
-  { db, hub, now, log, metrics }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'metrics'>,
+  { db, hub, now, log, metrics, access }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'metrics' | 'access'>,
   config: Config,
   embedder: Embedder,
 ): RecallWorker {
@@ -210,6 +210,10 @@ function startRecall(
     log.warn({ err: error }, 'recall is behind and tries again');
   };
   const indexes = startVectorIndexes(db, config, (error) => log.warn({ err: error }, 'vector index not built'));
+  access.endedSessions.listen(({ sessionId, deviceId }) => {
+    // With neither, the user may be gone.
+    if (sessionId === undefined && deviceId === undefined) void indexes?.sweep();
+  });
   const worker = createRecallWorker({
     db,
     hub,
