@@ -31,12 +31,17 @@ create table text_terms (
   primary key (user_id, term)
 ) with (fillfactor = 80);
 
--- How far the vectors of one model have come. complete: it had reached the head once, so searches may rely on it.
--- leased_until: one process works on it until then.
+-- How far the vectors of one model have come. complete: it had reached the head once, so searches may rely on it. pass_head,
+-- pass_after: its first pass, over the memories as they stand, had the log at pass_head and is done up to that memory.
+-- leased_until: one process works on it until then; null where no process of ours ever did: its vectors were brought by clients.
+-- Whoever writes or deletes vectors locks the user's rows here first, in the order of the key: so what is erased is not made again
+-- from what somebody had read before (LOG-3).
 create table vector_heads (
-  user_id uuid not null,
+  user_id uuid not null references users on delete cascade,
   model text not null,
   seq bigint not null default 0,
+  pass_head bigint,
+  pass_after uuid,
   complete boolean not null default false,
   vectors bigint not null default 0,
   leased_until timestamptz,
@@ -52,6 +57,7 @@ create table memory_vectors (
   content_hash bytea not null,
   h halfvec(1536) not null,
   b bit(1536) not null,
-  primary key (user_id, model, memory_id) include (b)
+  primary key (user_id, model, memory_id) include (b),
+  foreign key (user_id, model) references vector_heads on delete cascade
 );
 alter table memory_vectors alter column h set storage plain;

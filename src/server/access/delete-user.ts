@@ -7,7 +7,7 @@ import { isPasswordOf } from './account.ts';
 
 /**
  * The order in which the tables are emptied; the compiler asks for every table there is. The head goes first: appends wait
- * for its row and, once it is gone, write nothing. `users` goes last: others refer to it.
+ * for its row and, once it is gone, write nothing; so with vectors, which are written under the lock of their heads. `users` goes last: others refer to it.
  */
 const orderByTable: Readonly<Record<keyof Tables, number>> = {
   user_heads: 0,

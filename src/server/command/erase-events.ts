@@ -8,6 +8,7 @@ import { sha256 } from '../infra/bytes.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
 import { bytesToMeta } from '../log/log-bytes.ts';
 import { type EventRecord, readWholeChain } from '../log/read-events.ts';
+import { dropVectors } from '../project/vector-heads.ts';
 
 const collectKind = eventKinds.indexOf('collect');
 
@@ -52,6 +53,7 @@ export async function eraseEvents(tx: Queryable, userId: UserId, id: MemoryId): 
   for await (const page of readWholeChain(tx, userId, newest?.seq ?? 0)) await blankPage(tx, userId, page);
   for await (const page of readFormerLife(tx, userId, id)) await blankPage(tx, userId, page);
   await tx.query(conflictsStatement, [userId, id]);
+  await dropVectors(tx, userId, [id]);
 }
 
 /** When the log first heard of a memory that is collected, Unix ms; null when it never did. */

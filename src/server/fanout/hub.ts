@@ -27,6 +27,8 @@ export interface Listener {
 export interface Hub {
   /** @returns the way to stop listening. */
   listen(userId: UserId, listener: Listener): () => void;
+  /** Told of every commit of this process. @returns the way to stop. */
+  onCommit(tell: (userId: UserId) => void): () => void;
   publish(piece: Committed): void;
   listenedUsers(): UserId[];
   hint(userId: UserId, head: number): void;
@@ -34,6 +36,7 @@ export interface Hub {
 
 export function createHub(): Hub {
   const listenersByUser = new Map<UserId, Set<Listener>>();
+  const watchers = new Set<(userId: UserId) => void>();
   const each = (userId: UserId, tell: (listener: Listener) => void): void => {
     for (const listener of [...(listenersByUser.get(userId) ?? [])]) tell(listener);
   };
@@ -46,7 +49,14 @@ export function createHub(): Hub {
         if (listeners.size === 0 && listenersByUser.get(userId) === listeners) listenersByUser.delete(userId);
       };
     },
-    publish: (piece) => each(piece.userId, (listener) => listener.committed(piece)),
+    onCommit(tell) {
+      watchers.add(tell);
+      return () => void watchers.delete(tell);
+    },
+    publish(piece) {
+      each(piece.userId, (listener) => listener.committed(piece));
+      for (const tell of [...watchers]) tell(piece.userId);
+    },
     listenedUsers: () => [...listenersByUser.keys()],
     hint: (userId, head) => each(userId, (listener) => listener.hint(head)),
   };

@@ -92,6 +92,8 @@ export interface Tables {
     user_id: string;
     model: string;
     seq: Generated<number>;
+    pass_head: number | null;
+    pass_after: string | null;
     complete: Generated<boolean>;
     vectors: Generated<number>;
     leased_until: Date | null;

@@ -4,6 +4,7 @@
  */
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
+import { dropVectors } from './vector-heads.ts';
 
 /** A row of a deleted memory. */
 export interface Tombstone {
@@ -39,7 +40,7 @@ export function readTombstones(db: Queryable, filter: TombstoneFilter): Promise<
   return db.query<Tombstone>(readStatement, [userId, deletedBefore, new Date(seenAfter), limit]);
 }
 
-/** Conflicts that were resolved go with their memory, and so do its statistics. The events stay. */
+/** Conflicts that were resolved go with their memory, and so do its statistics and vectors. The events stay. */
 const deleteStatement: Statement = {
   name: 'delete-tombstones',
   text: `with head as (
@@ -59,4 +60,5 @@ export async function deleteTombstones(
   { floor, ids }: { readonly floor: number; readonly ids: readonly MemoryId[] },
 ): Promise<void> {
   await tx.query(deleteStatement, [userId, floor, ids]);
+  await dropVectors(tx, userId, ids);
 }

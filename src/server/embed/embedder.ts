@@ -1,0 +1,16 @@
+/** Texts become vectors, here or at a vendor: one interface for all who make them. */
+
+/** Dimensions of every vector that is kept. */
+export const vectorSize = 1536;
+
+export interface Embedder {
+  /** Names the vector space, as kept in memory_vectors.model: 'lexical-1', 'text-embedding-3-small' … */
+  readonly model: string;
+  /** Texts in one call at most. */
+  readonly batchSize: number;
+  /**
+   * Each vector has 1536 numbers, zero-padded where the model gives fewer, of length 1 (or all zeros where a text says nothing).
+   * @throws EmbeddingFailed when there is no vector to be had now.
+   */
+  embed(texts: readonly string[], use: 'document' | 'query', signal?: AbortSignal): Promise<readonly Float32Array[]>;
+}
