@@ -22,6 +22,7 @@ import { installJsonBodies } from './edge/json-body.ts';
 import { RequestLog } from './edge/logger.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
 import { installRateLimits } from './edge/rate-limits.ts';
+import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-transfer.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps
@@ -30,6 +31,7 @@ export interface AppDeps
     Omit<MemoryRouteDeps, 'db'>,
     Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
+    TransferRouteDeps,
     SyncSocketDeps {
   readonly config: Config;
 }
@@ -64,6 +66,7 @@ function registerApi(api: FastifyInstance, deps: AppDeps): void {
   registerMemoryRoutes(api, deps);
   registerMemoryChangeRoutes(api, deps);
   registerIngestRoute(api, deps);
+  registerTransferRoutes(api, deps);
   registerHistoryRoutes(api, deps);
   registerSyncRoutes(api, deps);
   registerAuditRoutes(api, deps);

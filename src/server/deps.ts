@@ -37,6 +37,7 @@ export interface Deps {
   readonly memories: MemoryCommands;
   readonly push: PushOps;
   readonly ingest: Ingest;
+  readonly transfer: Transfer;
   readonly accesses: AccessCounts;
   readonly access: Access;
   readonly collector: Collector;
@@ -90,7 +91,16 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
     );
-    const memories = createMemoryCommands({ db, append, newId: () => v7() as MemoryId });
+    const newId = () => v7() as MemoryId;
+    const memories = createMemoryCommands({ db, append, newId });
+    const ingest = createIngest({
+      db,
+      memories,
+      findSimilar: createSimilarByWords(db),
+      model: openChatModel(config),
+      now,
+      onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
+    });
     return {
       config,
       version: readVersion(),
@@ -101,13 +111,14 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       append,
       memories,
       push: createPushOps({ db, append }),
-      ingest: createIngest({
+      ingest,
+      transfer: createTransfer({
         db,
-        memories,
-        findSimilar: createSimilarByWords(db),
-        model: openChatModel(config),
+        append,
+        newId,
         now,
-        onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
+        keepEmbeddings: (userId, embeddings) => keepOwnVectors(db, userId, embeddings.flatMap(toOwnVector)),
+        ingest: (writer) => ingestFromFile(ingest, writer),
       }),
       accesses,
       access,
@@ -126,6 +137,11 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     if (options.db === undefined) await db.close();
     throw error;
   }
+}
+
+function toOwnVector({ memoryId, content, numbers, model }: KeptEmbedding): readonly OwnVector[] {
+  const vector = toVector(numbers);
+  return vector === null ? [] : [{ memoryId, content, vector, model: ownVectorModel(model, defaultModel) }];
 }
 
 /** Null where no vendor is named. A server of one's own needs no key. */

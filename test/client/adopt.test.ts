@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { adoptRecords } from '../../src/client/adopt.ts';
-import { adoptedIdNamespace, toDraft } from '../../src/client/adopt-record.ts';
+import { toDraft } from '../../src/client/adopt-record.ts';
+import { adoptedIdNamespace } from '../../src/core/adopted-id.ts';
 import { openAdoptionSource } from '../../src/client/adopt-source.ts';
 import type { AdoptionProgress, AdoptOptions } from '../../src/client/client-api.ts';
 import { createLocalReplica, type LocalReplica } from '../../src/client/local-replica.ts';
