@@ -13,15 +13,19 @@ create table recall_heads (
   text_length bigint not null default 0
 ) with (fillfactor = 50);
 
--- The words of a live memory's content as stems with their positions, and how many they are.
+-- The words of a live memory's content as stems with their positions, and how many they are. conversation and at_ms: its place
+-- among the memories of the same conversation, whose neighbours speak of the same.
 create table memory_texts (
   user_id uuid not null,
   memory_id uuid not null,
   length int not null,
+  conversation text,
+  at_ms bigint not null,
   terms tsvector not null,
   primary key (user_id, memory_id)
 );
 create index memory_texts_by_term on memory_texts using gin (user_id, terms);
+create index memory_texts_by_conversation on memory_texts (user_id, conversation, at_ms, memory_id) where conversation is not null;
 
 -- In how many of the user's memories a term is: rare words say more.
 create table text_terms (

@@ -257,6 +257,8 @@ export class Connection {
   async #carryOut(session: DeviceSession, reaction: Reaction): Promise<void> {
     const generation = this.#generation;
     const { replica, environment, onStep } = this.#deps;
+    // What is left to do on this connection takes a while, and is not the end of it.
+    if (reaction.reconnect !== undefined) this.dispatch('behind');
     for (const step of reaction.steps) {
       const result = await replica.perform(step);
       onStep(step, result);

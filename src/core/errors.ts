@@ -256,6 +256,13 @@ export const errorTable = {
     fix: 'Try again: writes are safe to repeat.',
     retry: true,
   },
+  embedding_unavailable: {
+    status: 503,
+    title: 'The question has no vector',
+    cause: 'The provider of embeddings is away, or refuses.',
+    fix: 'Try again, or search with mode keyword or hybrid, which need it not.',
+    retry: true,
+  },
   invalid_frame: {
     status: 400,
     title: 'The frame is malformed',

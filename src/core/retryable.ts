@@ -6,6 +6,7 @@ const retryable: readonly string[] = [
   'internal_error',
   'overloaded',
   'unavailable',
+  'embedding_unavailable',
   'extraction_failed',
   'extraction_rate_limited',
   'extraction_unavailable',

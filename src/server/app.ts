@@ -16,6 +16,7 @@ import { type IngestRouteDeps, registerIngestRoute } from './edge/http-ingest.ts
 import { type MemoryRouteDeps, registerMemoryRoutes } from './edge/http-memories.ts';
 import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
 import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
+import { registerSearchRoute, type SearchRouteDeps } from './edge/http-search.ts';
 import { registerSyncRoutes, type SyncRouteDeps } from './edge/http-sync.ts';
 import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
@@ -28,6 +29,7 @@ import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 export interface AppDeps
   extends AuthDeps,
     OperationsDeps,
+    SearchRouteDeps,
     Omit<MemoryRouteDeps, 'db'>,
     Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
@@ -65,6 +67,7 @@ function registerApi(api: FastifyInstance, deps: AppDeps): void {
   registerDeviceRoutes(api, deps);
   registerMemoryRoutes(api, deps);
   registerMemoryChangeRoutes(api, deps);
+  registerSearchRoute(api, deps);
   registerIngestRoute(api, deps);
   registerTransferRoutes(api, deps);
   registerHistoryRoutes(api, deps);

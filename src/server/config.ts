@@ -75,13 +75,24 @@ const settings = {
     'seconds',
     'How long a stopping server waits for what is under way.',
   ),
-  openaiApiKey: secretRow(
+  openAiApiKey: secretRow(
     'OPENAI_API_KEY',
     anyText,
     'key',
     'For OpenAI, or what OPENAI_BASE_URL names: embeddings, and memories from conversations.',
   ),
-  openaiBaseUrl: optionalRow('OPENAI_BASE_URL', httpUrl, 'URL', 'Another server that speaks OpenAI’s HTTP, with its /v1.'),
+  openAiBaseUrl: optionalRow(
+    'OPENAI_BASE_URL',
+    httpUrl,
+    'URL',
+    'Another provider that speaks OpenAI’s HTTP, with its /v1 (Ollama, llama.cpp, vLLM, LM Studio); may need no key.',
+  ),
+  embeddingModel: optionalRow(
+    'EMBEDDING_MODEL',
+    anyText,
+    'name',
+    'Makes the vectors: lexical is built in, and the default without a key or base URL; with one it is text-embedding-3-small.',
+  ),
   extractionModel: row('EXTRACTION_MODEL', anyText, 'gpt-4o-mini', 'model', 'Reads conversations for memories.'),
   extractionTimeoutSeconds: row(
     'EXTRACTION_TIMEOUT_SECONDS',

@@ -1,6 +1,7 @@
 /** The only place that constructs what the server is made of. */
 import { readdirSync } from 'node:fs';
-import { OpenAI } from 'openai';
+import { setTimeout as wait } from 'node:timers/promises';
+import OpenAI from 'openai';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
@@ -11,7 +12,12 @@ import type { GroupCommit } from './command/group-commit.ts';
 import { createMemoryCommands, type MemoryCommands } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
+import type { MemoryVectors } from './edge/http-memories.ts';
 import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
+import type { Embedder } from './embed/embedder.ts';
+import { createEmbedders } from './embed/embedders.ts';
+import { createLexicalEmbedder } from './embed/lexical-embedder.ts';
+import { createOpenAiEmbedder } from './embed/openai-embedder.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
 import type { Database } from './infra/database.ts';
@@ -21,9 +27,23 @@ import { openPostgres } from './infra/postgres.ts';
 import { type MissingPart, missingParts } from './infra/readiness.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createOpenAiChatModel } from './ingest/openai-chat-model.ts';
-import { createSimilarByWords } from './ingest/similar-by-words.ts';
+import { createSimilarBySearch } from './ingest/similar-by-search.ts';
+import type { FileConversation } from './transfer/item.ts';
+import type { IngestedConversation, KeptEmbedding } from './transfer/import-records.ts';
+import { createTransfer, type Transfer } from './transfer/transfer.ts';
+import { toIngestRequest } from './transfer/turns.ts';
+import type { Writer } from './command/memory-commands.ts';
+import { toVector } from './embed/to-vector.ts';
 import { migrationsFolder, readVersion } from './package.ts';
+import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
+import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
+import { projectTexts } from './project/texts.ts';
+import { createVectorIndexes, type VectorIndexes } from './project/vector-index.ts';
 import { type AccessCounts, startAccessCounts } from './read/access-counts.ts';
+import { nearestMemories } from './read/nearest.ts';
+import { readEmbedded } from './read/read-embedded.ts';
+import { createSearcher, type Searcher } from './read/search.ts';
+import { readServingModel } from './read/serving-model.ts';
 
 export interface Deps {
   readonly config: Config;
@@ -39,9 +59,14 @@ export interface Deps {
   readonly ingest: Ingest;
   readonly transfer: Transfer;
   readonly accesses: AccessCounts;
+  readonly searcher: Searcher;
+  /** Monotonic, ms. */
+  readonly stopwatch: () => number;
   readonly access: Access;
   readonly collector: Collector;
   readonly metrics: SyncMetrics;
+  readonly vectors: MemoryVectors;
+  readonly recall: RecallWorker;
   /** What keeps requests from being served; empty when nothing does. */
   readonly missing: () => Promise<readonly MissingPart[]>;
   /** Waits for the writes under way, then lets go of the database. */
@@ -87,16 +112,29 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       },
       collectorOptions(config),
     );
+    const embedders = createEmbedders(
+      { lexical: createLexicalEmbedder(), ofProvider: providerOf(config) },
+      config.embeddingModel,
+    );
+    const { model } = embedders.present;
+    const recall = startRecall({ db, hub, now, log, metrics }, config, embedders.present);
     const stopPoll = startHeadPoll(
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
     );
+    const searcher = createSearcher({
+      db,
+      servingEmbedder: (userId) => readServingModel(db, userId, embedders),
+      ownModel: ownVectorModel(undefined, model),
+      nearest: (request) => nearestMemories(db, request),
+      onFailure: (error) => log.warn({ err: error }, 'a search went on without vectors'),
+    });
     const newId = () => v7() as MemoryId;
     const memories = createMemoryCommands({ db, append, newId });
     const ingest = createIngest({
       db,
       memories,
-      findSimilar: createSimilarByWords(db),
+      findSimilar: createSimilarBySearch(searcher),
       model: openChatModel(config),
       now,
       onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
@@ -117,16 +155,21 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
         append,
         newId,
         now,
-        keepEmbeddings: (userId, embeddings) => keepOwnVectors(db, userId, embeddings.flatMap(toOwnVector)),
-        ingest: (writer) => ingestFromFile(ingest, writer),
+        keepEmbeddings: (userId, embeddings) => keepOwnVectors(db, userId, toOwnVectors(embeddings, model)),
+        ingest: (writer) => (conversation) => ingestFromFile(ingest, writer, conversation),
       }),
       accesses,
+      searcher,
+      stopwatch: () => performance.now(),
       access,
       collector,
       metrics,
+      vectors: vectorsOf(db, model),
+      recall,
       missing: () => missingParts(db, schemaVersion),
       async close() {
         stopPoll();
+        await recall.stop();
         await collector.stop();
         await append.idle();
         await accesses.stop();
@@ -139,22 +182,31 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
   }
 }
 
-function toOwnVector({ memoryId, content, numbers, model }: KeptEmbedding): readonly OwnVector[] {
-  const vector = toVector(numbers);
-  return vector === null ? [] : [{ memoryId, content, vector, model: ownVectorModel(model, defaultModel) }];
+function toOwnVectors(embeddings: readonly KeptEmbedding[], serverModel: string): readonly OwnVector[] {
+  return embeddings.flatMap(({ memoryId, content, numbers, model }) => {
+    const vector = toVector(numbers);
+    return vector === null ? [] : [{ memoryId, content, vector, model: ownVectorModel(model, serverModel) }];
+  });
 }
 
-/** Null where no vendor is named. A server of one's own needs no key. */
+async function ingestFromFile(ingest: Ingest, writer: Writer, conversation: FileConversation): Promise<IngestedConversation> {
+  const report = await ingest.ingest(writer, { ...toIngestRequest(conversation), dryRun: false });
+  if (!report.ok) return { fault: { code: report.error.code, path: '', message: 'the conversation was not read' } };
+  const { created, updated, skipped } = report.value;
+  return { created: created.length, updated: updated.length, skipped: skipped.length };
+}
+
+/** Null where nobody is named. A server of one's own needs no key. */
+function openProvider({ openAiApiKey, openAiBaseUrl }: Config): OpenAI | null {
+  if (openAiApiKey === null && openAiBaseUrl === null) return null;
+  // Retries are ours. A log of its own would show requests and headers.
+  return new OpenAI({ apiKey: openAiApiKey ?? 'none', baseURL: openAiBaseUrl, maxRetries: 0, logLevel: 'off' });
+}
+
 function openChatModel(config: Config) {
-  const { openaiApiKey, openaiBaseUrl, extractionModel, extractionTimeoutSeconds } = config;
-  if (openaiApiKey === null && openaiBaseUrl === null) return null;
-  const client = new OpenAI({
-    apiKey: openaiApiKey ?? 'none',
-    baseURL: openaiBaseUrl,
-    // It would show requests and headers.
-    logLevel: 'off',
-  });
-  return createOpenAiChatModel(client, { model: extractionModel, timeoutMs: extractionTimeoutSeconds * 1_000 });
+  const client = openProvider(config);
+  const { extractionModel: model, extractionTimeoutSeconds } = config;
+  return client === null ? null : createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 });
 }
 
 export const collectorOptions = (config: Config) => ({
@@ -165,4 +217,58 @@ export const collectorOptions = (config: Config) => ({
 export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken']): Promise<Database> {
   if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });
   return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
+}
+
+/** Makes embedders of a provider's models; null without one. */
+function providerOf(config: Config): ((model: string) => Embedder) | null {
+  const client = openProvider(config);
+  if (client === null) return null;
+  const deps = {
+    client,
+    random: Math.random,
+    wait: (ms: number, signal?: AbortSignal) => wait(ms, undefined, { ref: false, ...(signal && { signal }) }),
+  };
+  return (model) => createOpenAiEmbedder(deps, { model });
+}
+
+function startRecall(
+  { db, hub, now, log, metrics }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'metrics'>,
+  config: Config,
+  embedder: Embedder,
+): RecallWorker {
+  const onError = (error: unknown): void => {
+    metrics.recallFailed();
+    log.warn({ err: error }, 'recall is behind and tries again');
+  };
+  const indexes = startVectorIndexes(db, config, (error) => log.warn({ err: error }, 'vector index not built'));
+  const worker = createRecallWorker({
+    db,
+    hub,
+    embedder,
+    now,
+    random: Math.random,
+    projectTexts: (userId) => projectTexts(db, userId),
+    onEmbedded: metrics.embedded,
+    onCaughtUp: (userId) => indexes?.soon(userId),
+    onError,
+  });
+  metrics.countBehind(() => worker.queueLength());
+  return worker;
+}
+
+/** PGlite has no user so large that it needs one. */
+function startVectorIndexes(db: Database, { databaseUrl }: Config, onError: (error: unknown) => void): VectorIndexes | null {
+  if (db.engine !== 'postgresql' || databaseUrl === null) return null;
+  const openMaintenance = () => openPostgres({ url: databaseUrl, poolSize: 1, statementTimeoutMs: 0 });
+  const indexes = createVectorIndexes({ db, openMaintenance, onError });
+  void indexes.sweep();
+  return indexes;
+}
+
+function vectorsOf(db: Database, model: string): MemoryVectors {
+  return {
+    embedded: (userId, ids) => readEmbedded(db, userId, ids, model),
+    keep: (userId, { id, content }, vector, named) =>
+      keepOwnVectors(db, userId, [{ memoryId: id, content, vector, model: ownVectorModel(named, model) }]),
+  };
 }

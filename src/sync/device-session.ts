@@ -63,6 +63,8 @@ export class DeviceSession {
   readonly #options: DeviceSessionOptions;
   #welcome: Welcome | null = null;
   #head = 0;
+  /** Up to here the log was seen on this connection, and nothing was wrong. */
+  #seen = -1;
   /** As whom HELLO was said. */
   #speaker: DeviceId | null = null;
   /** As whom, and to what, the replica was joined. */
@@ -155,7 +157,9 @@ export class DeviceSession {
       case 'delta':
         return this.#onApplied(step.delta, result);
       case 'snapshot':
-        return step.page.next === null ? this.#goOn() : nothing;
+        if (step.page.next !== null) return nothing;
+        this.#seen = Math.max(this.#seen, step.page.at);
+        return this.#goOn();
       case 'release':
         return { ...nothing, send: this.flush() };
       case 'restart':
@@ -174,6 +178,7 @@ export class DeviceSession {
   flush(): ClientFrame[] {
     const { outbox } = this.#replica;
     if (this.#welcome === null || this.isOutdated || this.#mustSeeMore(this.#welcome)) return [];
+    if (this.#replica.meta.cursor >= this.#head) this.#pushUnseenAgain();
     const frames: ClientFrame[] = [];
     let next = indexAfter(outbox, this.#pushed);
     while (next < outbox.length && this.#outstanding.length < maxOutstanding) {
@@ -189,13 +194,16 @@ export class DeviceSession {
     return frames;
   }
 
-  /** What the log holds may change the ops that wait, or the id that they go out under. */
-  #mustSeeMore({ head, lastCounter }: Welcome): boolean {
+  /**
+   * What comes up to the head of WELCOME may change the ops that wait, or the id that they go out under: a copy of this device may
+   * have written their counters (SYN-13), or the rows may be those of another log (SYN-6). What is under way when that shows would
+   * be in the log twice.
+   */
+  #mustSeeMore({ head }: Welcome): boolean {
     const { meta, outbox } = this.#replica;
     // While old rows are being swept, ops may still be put before those that wait.
     if (meta.resync !== null || outbox.some(({ origin }) => origin !== undefined)) return true;
-    // The server has an op of this id whose event was not seen: a copy of this device may have written it (SYN-13).
-    return lastCounter > meta.acked && meta.cursor < head;
+    return head > 0 && this.#seen < head;
   }
 
   #onPage(page: Snapshot): Reaction {
@@ -206,6 +214,7 @@ export class DeviceSession {
 
   #onWelcome(welcome: Welcome): Reaction {
     this.#welcome = welcome;
+    this.#seen = -1;
     this.#head = welcome.head;
     this.#pushed = welcome.lastCounter;
     this.#acked = welcome.lastCounter;
@@ -219,13 +228,13 @@ export class DeviceSession {
     this.#outstanding = this.#outstanding.filter((last) => last > this.#acked);
     if (result.forked) return { steps: [{ kind: 'fork', device: this.#options.newDeviceId() }], send: [], reconnect: 'forked' };
     if (result.diverged) return { ...restartWith({ reason: 'repair', shared: null }), reconnect: 'diverged' };
+    this.#seen = Math.max(this.#seen, delta.to);
     return this.#goOn();
   }
 
   /** The replica has come further. */
   #goOn(): Reaction {
     if (this.#isReleaseDue()) return { steps: [], send: [this.#got()], lookUp: true };
-    if (this.#replica.meta.cursor >= this.#head) this.#pushUnseenAgain();
     return { ...nothing, send: [this.#got(), ...this.flush()] };
   }
 
@@ -267,7 +276,10 @@ export class DeviceSession {
       return { ...nothing, error, send: this.flush() };
     }
     // At once it would fail again: the owner waits and flushes.
-    if (isRetryable(error.code)) this.#pushAgainAfter(this.#acked);
+    if (isRetryable(error.code)) {
+      this.#pushAgainAfter(this.#acked);
+      this.#pushedAgain = 0;
+    }
     return { ...nothing, error };
   }
 

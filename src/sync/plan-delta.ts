@@ -32,7 +32,8 @@ export function planDelta(
   nowMs: number,
 ): PlannedStep {
   if (delta.from > meta.cursor) throw new RangeError(`the delta begins at ${delta.from}, the replica ends at ${meta.cursor}`);
-  if (meta.resync !== null && delta.events.length > 0) throw new RangeError('a delta came where a snapshot was asked for');
+  const isHalf = meta.resync !== null || meta.snapshot !== null;
+  if (isHalf && delta.events.length > 0) throw new RangeError('a delta came where a snapshot is to come to its end');
   const draft = new DeltaDraft(view, meta, stored);
   for (const event of delta.events) draft.take(event);
   return draft.finish(delta, nowMs);

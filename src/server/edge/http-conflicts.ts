@@ -7,7 +7,7 @@ import { sourceSchema } from '../../core/memory-schemas.ts';
 import { type ConflictSide, type ConflictView, listConflicts, readConflict } from '../read/read-conflicts.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { namedDeviceSchema, namedDeviceToJson } from './event-json.ts';
-import type { MemoryRouteDeps } from './http-memories.ts';
+import { isEmbedded, type MemoryRouteDeps } from './http-memories.ts';
 import { readCount } from './http-memory-changes.ts';
 import { memorySchema, memoryToJson } from './memory-json.ts';
 import { cursorText, limit } from './query-values.ts';
@@ -69,7 +69,7 @@ function registerList(app: FastifyInstance, { db }: MemoryRouteDeps): void {
   );
 }
 
-function registerResolve(app: FastifyInstance, { db, memories, accesses }: MemoryRouteDeps): void {
+function registerResolve(app: FastifyInstance, { db, memories, accesses, vectors }: MemoryRouteDeps): void {
   route(
     app,
     {
@@ -91,7 +91,8 @@ function registerResolve(app: FastifyInstance, { db, memories, accesses }: Memor
       const conflict = await readConflict(db, principal.userId, id);
       if (conflict === null) throw new AppError('unknown_conflict');
       const count = await readCount({ db, accesses }, principal.userId, memory.id);
-      return { status: 200, body: { conflict: conflictToJson(conflict), memory: memoryToJson(memory, count) } };
+      const embedded = await isEmbedded(vectors, principal.userId, memory.id);
+      return { status: 200, body: { conflict: conflictToJson(conflict), memory: memoryToJson(memory, count, embedded) } };
     },
   );
 }

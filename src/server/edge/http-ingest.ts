@@ -120,14 +120,15 @@ function toAppError({ code, retryAfterSeconds }: IngestFailure): AppError {
   return new AppError(code, undefined, [], retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
 }
 
+/** What was written a moment ago has no vector yet. */
 async function toAnswer({ db, accesses }: IngestRouteDeps, userId: UserId, report: IngestReport) {
   const { created, updated, skipped, gated, extractor, model, usage } = report;
   const countOf = async (id: MemoryId): Promise<number> => (await readAccessCount(db, userId, id)) + accesses.pending(userId, id);
   return {
-    created: created.map(({ memory, messages }) => ({ ...memoryToJson(memory, 0), messages: messages.map(toIndex) })),
+    created: created.map(({ memory, messages }) => ({ ...memoryToJson(memory, 0, false), messages: messages.map(toIndex) })),
     updated: await Promise.all(
       updated.map(async ({ memory, messages, action, before: { content, seq } }) => ({
-        ...memoryToJson(memory, await countOf(memory.id)),
+        ...memoryToJson(memory, await countOf(memory.id), false),
         messages: messages.map(toIndex),
         action,
         previous: { content, seq },

@@ -3,8 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { idSchema, type MemoryId, type UserId } from '../../core/ids.ts';
+import type { Memory } from '../../core/memory.ts';
 import { scopeSchema, tagSchema, typeSchema } from '../../core/memory-schemas.ts';
 import type { MemoryCommands } from '../command/memory-commands.ts';
+import { toVector } from '../embed/to-vector.ts';
 import type { Queryable } from '../infra/database.ts';
 import type { AccessCounts } from '../read/access-counts.ts';
 import { listMemories, memoryOrders } from '../read/list-memories.ts';
@@ -21,6 +23,15 @@ export interface MemoryRouteDeps {
   readonly db: Queryable;
   readonly memories: MemoryCommands;
   readonly accesses: AccessCounts;
+  readonly vectors: MemoryVectors;
+}
+
+/** What is known and kept of vectors where memories are written and shown. */
+export interface MemoryVectors {
+  /** Those whose current content has its vector. */
+  embedded(userId: UserId, ids: readonly MemoryId[]): Promise<ReadonlySet<MemoryId>>;
+  /** Of the memory's content, made by the caller. */
+  keep(userId: UserId, memory: Memory, vector: Float32Array, model: string | undefined): Promise<void>;
 }
 
 export const memoryParams = z.object({ id: idSchema<MemoryId>() });
@@ -51,7 +62,7 @@ export function registerMemoryRoutes(app: FastifyInstance, deps: MemoryRouteDeps
   registerList(app, deps);
 }
 
-function registerCreate(app: FastifyInstance, { memories }: MemoryRouteDeps): void {
+function registerCreate(app: FastifyInstance, { memories, vectors }: MemoryRouteDeps): void {
   route(
     app,
     {
@@ -65,13 +76,16 @@ function registerCreate(app: FastifyInstance, { memories }: MemoryRouteDeps): vo
       errors: ['memory_exists', 'erased_memory'],
     },
     async ({ principal, body }) => {
+      const vector = body.embedding === undefined ? null : toVector(body.embedding);
       const { memory, changed } = unwrap(await memories.create(principal, body.id, toNewFields(body)));
-      return { status: changed ? 201 : 200, headers: { etag: toEntityTag(memory.seq) }, body: memoryToJson(memory, 0) };
+      if (vector !== null) await vectors.keep(principal.userId, memory, vector, body.embeddingModel);
+      const embedded = await isEmbedded(vectors, principal.userId, memory.id);
+      return { status: changed ? 201 : 200, headers: { etag: toEntityTag(memory.seq) }, body: memoryToJson(memory, 0, embedded) };
     },
   );
 }
 
-function registerRead(app: FastifyInstance, { db, accesses }: MemoryRouteDeps): void {
+function registerRead(app: FastifyInstance, { db, accesses, vectors }: MemoryRouteDeps): void {
   route(
     app,
     {
@@ -88,19 +102,20 @@ function registerRead(app: FastifyInstance, { db, accesses }: MemoryRouteDeps): 
     async ({ principal: { userId }, params: { id }, query: { at, deleted } }) => {
       if (at !== undefined) {
         const past = unwrap(await readMemoryAt(db, userId, id, at));
-        return { status: 200, body: memoryToJson(past.memory, past.accessCount + accesses.pending(userId, id)) };
+        return { status: 200, body: memoryToJson(past.memory, past.accessCount + accesses.pending(userId, id), false) };
       }
       const view = await readMemory(db, userId, id);
       if (view?.memory.erased === true) throw new AppError('erased_memory');
       if (view === null || (view.memory.deleted && deleted !== true)) throw new AppError('unknown_memory');
       accesses.count(userId, id);
       const headers = { etag: toEntityTag(view.memory.seq) };
-      return { status: 200, headers, body: memoryToJson(view.memory, view.accessCount + accesses.pending(userId, id)) };
+      const count = view.accessCount + accesses.pending(userId, id);
+      return { status: 200, headers, body: memoryToJson(view.memory, count, await isEmbedded(vectors, userId, id)) };
     },
   );
 }
 
-function registerList(app: FastifyInstance, { db, accesses }: MemoryRouteDeps): void {
+function registerList(app: FastifyInstance, { db, accesses, vectors }: MemoryRouteDeps): void {
   const pending = (userId: UserId, id: MemoryId): number => accesses.pending(userId, id);
   route(
     app,
@@ -116,13 +131,19 @@ function registerList(app: FastifyInstance, { db, accesses }: MemoryRouteDeps): 
     async ({ principal: { userId }, query: { order, limit: size, cursor, ...filter } }) => {
       const after = cursor === undefined ? null : toPosition(decodeCursor(`memories:${order}`, cursor, position));
       const page = await listMemories(db, { userId, filter, order, after, limit: size });
+      const ids = page.memories.map(({ memory }) => memory.id);
+      const embedded = await vectors.embedded(userId, ids);
       const memories = page.memories.map(({ memory, accessCount }) =>
-        memoryToJson(memory, accessCount + pending(userId, memory.id)),
+        memoryToJson(memory, accessCount + pending(userId, memory.id), embedded.has(memory.id)),
       );
       const nextCursor = page.next === null ? null : encodeCursor(`memories:${order}`, [page.next.key, page.next.id]);
       return { status: 200, body: { memories, nextCursor } };
     },
   );
+}
+
+export async function isEmbedded(vectors: Pick<MemoryVectors, 'embedded'>, userId: UserId, id: MemoryId): Promise<boolean> {
+  return (await vectors.embedded(userId, [id])).has(id);
 }
 
 const toPosition = ([key, id]: z.output<typeof position>) => ({ key, id });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Written } from '../command/memory-commands.ts';
 import { readAccessCount } from '../read/memory-view.ts';
-import { type MemoryRouteDeps, memoryParams } from './http-memories.ts';
+import { isEmbedded, type MemoryRouteDeps, memoryParams } from './http-memories.ts';
 import { parseIfMatch, toEntityTag } from './if-match.ts';
 import { jsonPatchMediaType } from './json-body.ts';
 import { memorySchema, memoryToJson, memoryUpdateSchema, toUpdatedFields } from './memory-json.ts';
@@ -110,11 +110,12 @@ function registerRestore(app: FastifyInstance, deps: MemoryRouteDeps): void {
 
 async function answer(deps: MemoryRouteDeps, userId: UserId, { memory }: Written) {
   const count = await readCount(deps, userId, memory.id);
-  return { status: 200, headers: { etag: toEntityTag(memory.seq) }, body: memoryToJson(memory, count) } as const;
+  const embedded = await isEmbedded(deps.vectors, userId, memory.id);
+  return { status: 200, headers: { etag: toEntityTag(memory.seq) }, body: memoryToJson(memory, count, embedded) } as const;
 }
 
 export async function readCount(
-  { db, accesses }: Omit<MemoryRouteDeps, 'memories'>,
+  { db, accesses }: Pick<MemoryRouteDeps, 'db' | 'accesses'>,
   userId: UserId,
   id: MemoryId,
 ): Promise<number> {

@@ -19,6 +19,7 @@ import {
   type SyncPosition,
   type UpdatesRequest,
 } from '../read/read-changes.ts';
+import type { MemoryVectors } from './http-memories.ts';
 import { registerSyncHello, type SyncHelloDeps } from './http-sync-hello.ts';
 import { memorySchema, memoryToJson } from './memory-json.ts';
 import { cursorText, limit } from './query-values.ts';
@@ -28,6 +29,7 @@ import { unwrap } from './unwrap.ts';
 
 export interface SyncRouteDeps extends SyncHelloDeps {
   readonly push: PushOps;
+  readonly vectors: Pick<MemoryVectors, 'embedded'>;
 }
 
 const position = { cursor: z.string(), head: z.int(), done: z.boolean() };
@@ -47,7 +49,7 @@ export function registerSyncRoutes(app: FastifyInstance, deps: SyncRouteDeps): v
   registerPush(app, deps);
 }
 
-function registerUpdates(app: FastifyInstance, { db, access }: SyncRouteDeps): void {
+function registerUpdates(app: FastifyInstance, { db, access, vectors }: SyncRouteDeps): void {
   route(
     app,
     {
@@ -72,7 +74,7 @@ function registerUpdates(app: FastifyInstance, { db, access }: SyncRouteDeps): v
       const { userId } = principal;
       const pull = { userId, cursor: query.cursor === undefined ? null : parseSyncCursor(query.cursor), limit: query.limit };
       const device = query.device === undefined ? null : unwrap(await access.openReplica(principal, query.device));
-      const answer = await pullUpdates(db, pull, wantsBinary(request) ? 'binary' : query.form);
+      const answer = await pullUpdates({ db, vectors }, pull, wantsBinary(request) ? 'binary' : query.form);
       // Only now the cursor is known to be one of this log.
       if (device !== null && pull.cursor !== null) await access.touchDevice(userId, device.ordinal, pull.cursor.seq);
       return answer;
@@ -80,7 +82,11 @@ function registerUpdates(app: FastifyInstance, { db, access }: SyncRouteDeps): v
   );
 }
 
-async function pullUpdates(db: Queryable, pull: UpdatesRequest, form: 'binary' | 'changes' | 'events') {
+async function pullUpdates(
+  { db, vectors }: Pick<SyncRouteDeps, 'vectors'> & { readonly db: Queryable },
+  pull: UpdatesRequest,
+  form: 'binary' | 'changes' | 'events',
+) {
   if (form === 'binary') return toBinary(unwrap(await readUpdatedBytes(db, pull)));
   if (form === 'events') {
     const { events, ...at } = unwrap(await readUpdatedEvents(db, pull));
@@ -88,7 +94,12 @@ async function pullUpdates(db: Queryable, pull: UpdatesRequest, form: 'binary' |
   }
   const { changes, collected, ...at } = unwrap(await readChanges(db, pull));
   const gone = collected?.ids.map((id) => ({ id, seq: collected.seq, deleted: true })) ?? [];
-  return { status: 200 as const, body: { changes: [...changes.map(changeToJson), ...gone], ...positionToJson(at) } };
+  const embedded = await vectors.embedded(
+    pull.userId,
+    changes.map(({ memory }) => memory.id),
+  );
+  const shown = changes.map((change) => changeToJson(change, embedded.has(change.memory.id)));
+  return { status: 200 as const, body: { changes: [...shown, ...gone], ...positionToJson(at) } };
 }
 
 function registerPush(app: FastifyInstance, { push, access }: SyncRouteDeps): void {
@@ -132,15 +143,12 @@ const positionToJson = ({ cursor, head, done }: SyncPosition) => ({ cursor: sync
 
 type Change = Parameters<typeof memoryToJson>;
 
-function changeToJson({
-  memory,
-  accessCount,
-}: {
-  readonly memory: Change[0];
-  readonly accessCount: number;
-}): z.input<typeof changeSchema> {
+function changeToJson(
+  { memory, accessCount }: { readonly memory: Change[0]; readonly accessCount: number },
+  embedded: boolean,
+): z.input<typeof changeSchema> {
   const { id, seq, deleted } = memory;
-  return deleted ? { id, seq, deleted } : { id, seq, deleted, memory: memoryToJson(memory, accessCount) };
+  return deleted ? { id, seq, deleted } : { id, seq, deleted, memory: memoryToJson(memory, accessCount, embedded) };
 }
 
 /** The cursor to go on with stands in a header: the frame has no place for it. */

@@ -1,8 +1,9 @@
 /** A memory as callers write and read it. */
 import { z } from 'zod';
 import { idSchema, type MemoryId } from '../../core/ids.ts';
-import { type Memory, type MemoryFields, memoryLimits, memoryScopes, memoryTypes } from '../../core/memory.ts';
+import { isStorable, type Memory, type MemoryFields, memoryLimits, memoryScopes, memoryTypes } from '../../core/memory.ts';
 import { confidenceSchema, contentSchema, scopeSchema, sourceSchema, tagSchema, typeSchema } from '../../core/memory-schemas.ts';
+import { vectorSize } from '../embed/embedder.ts';
 
 const tags = z.array(tagSchema).max(memoryLimits.tags);
 
@@ -14,6 +15,19 @@ export const newMemorySchema = z.strictObject({
   tags: tags.nullish(),
   confidence: z.nullish(confidenceSchema),
   source: z.nullish(sourceSchema),
+  embedding: z
+    .array(z.number().refine(Number.isFinite, 'must be finite'))
+    .min(1)
+    .max(vectorSize)
+    .optional()
+    .meta({ description: 'A vector of the content that the caller made; searches with vectors of the same model find it.' }),
+  embeddingModel: z
+    .string()
+    .min(1)
+    .max(128)
+    .refine((model) => !model.startsWith('lexical') && isStorable(model), 'is not a possible name of a model of yours')
+    .optional()
+    .meta({ description: 'What made `embedding`. Default: the server’s own model, if callers can have it.' }),
 });
 
 /** Any subset. Null clears; content, type and scope cannot be cleared. */
@@ -48,7 +62,7 @@ export const memorySchema = z
 
 export type MemoryJson = z.input<typeof memorySchema>;
 
-export function memoryToJson(memory: Memory, accessCount: number): MemoryJson {
+export function memoryToJson(memory: Memory, accessCount: number, embedded: boolean): MemoryJson {
   const { id, content, type, scope, confidence, source, createdAt, updatedAt, seq, deleted } = memory;
   const times = { createdAt: new Date(createdAt).toISOString(), updatedAt: new Date(updatedAt).toISOString() };
   const json = {
@@ -62,7 +76,7 @@ export function memoryToJson(memory: Memory, accessCount: number): MemoryJson {
     ...times,
     accessCount,
     seq,
-    embedded: false,
+    embedded,
   };
   return deleted ? { ...json, deleted } : json;
 }

@@ -7,6 +7,12 @@ export interface SyncMetrics {
   /** A device asked for a snapshot because its state hash differed. */
   repair(): void;
   collected(collection: { readonly events: number; readonly memories: number }): void;
+  /** Texts that have their vectors now, and those that the provider does not take. */
+  embedded(counts: { readonly texts: number; readonly refused: number }): void;
+  /** A step of the projections of recall failed; it is tried again. */
+  recallFailed(): void;
+  /** Users for whom recall has something to do. Asked for whenever the metrics are read. */
+  countBehind(count: () => number): void;
   /** Asked for whenever the metrics are read. */
   countSockets(count: () => number): void;
   readonly contentType: string;
@@ -38,6 +44,22 @@ export function createSyncMetrics(): SyncMetrics {
     help: 'Tombstones that were collected.',
     registers,
   });
+  const texts = new Counter({ name: 'aibrain_embedded_texts_total', help: 'Texts that got their vectors.', registers });
+  const refused = new Counter({
+    name: 'aibrain_refused_texts_total',
+    help: 'Texts for which the provider made no vector.',
+    registers,
+  });
+  const failures = new Counter({ name: 'aibrain_recall_failures_total', help: 'Steps behind the log that failed.', registers });
+  let countBehind = (): number => 0;
+  new Gauge({
+    name: 'aibrain_recall_users_behind',
+    help: 'Users whose vectors or words are behind their log.',
+    registers,
+    collect() {
+      this.set(countBehind());
+    },
+  });
   let countSockets = (): number => 0;
   new Gauge({
     name: 'aibrain_sync_sockets',
@@ -53,6 +75,14 @@ export function createSyncMetrics(): SyncMetrics {
     collected(collection) {
       events.inc(collection.events);
       memories.inc(collection.memories);
+    },
+    embedded(counts) {
+      texts.inc(counts.texts);
+      refused.inc(counts.refused);
+    },
+    recallFailed: () => failures.inc(),
+    countBehind: (count) => {
+      countBehind = count;
     },
     countSockets: (count) => {
       countSockets = count;

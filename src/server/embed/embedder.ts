@@ -13,4 +13,6 @@ export interface Embedder {
    * @throws EmbeddingFailed when there is no vector to be had now.
    */
   embed(texts: readonly string[], use: 'document' | 'query', signal?: AbortSignal): Promise<readonly Float32Array[]>;
+  /** Where the model goes by words: a question's vector when it is known how much each of them says. */
+  readonly embedWeighted?: (question: string, weightOf: (term: string) => number) => Float32Array;
 }

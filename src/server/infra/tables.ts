@@ -86,7 +86,14 @@ export interface Tables {
     text_count: Generated<number>;
     text_length: Generated<number>;
   };
-  memory_texts: { user_id: string; memory_id: string; length: number; terms: string };
+  memory_texts: {
+    user_id: string;
+    memory_id: string;
+    length: number;
+    conversation: string | null;
+    at_ms: number;
+    terms: string;
+  };
   text_terms: { user_id: string; term: string; memories: number };
   vector_heads: {
     user_id: string;

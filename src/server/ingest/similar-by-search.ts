@@ -2,6 +2,7 @@
 import type { UserId } from '../../core/ids.ts';
 import type { Memory } from '../../core/memory.ts';
 import type { FindSimilar } from './similar.ts';
+import { minShare, shareOf, toWords } from './word-share.ts';
 
 /** What is needed of a searcher. */
 export interface SimilarSearch {
@@ -14,6 +15,12 @@ export interface SimilarSearch {
 /** Of each text. More make the model's question long and add little. */
 const limit = 5;
 
+/**
+ * A search finds the nearest there are, however far; those that are neither near nor share words would only cost a question to the
+ * model.
+ */
+const minSimilarity = 0.4;
+
 /** Searches under way at a time. */
 const parallel = 4;
 
@@ -25,7 +32,12 @@ export function createSimilarBySearch(searcher: SimilarSearch): FindSimilar {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [index, query] = next;
         const { results } = await searcher.search(userId, { query, mode: 'hybrid', limit, filter: {} });
-        found[index] = results.map(({ memory, similarity = null }) => ({ memory, similarity }));
+        const words = toWords(query);
+        found[index] = results
+          .map(({ memory, similarity = null }) => ({ memory, similarity }))
+          .filter(
+            ({ memory, similarity }) => (similarity ?? 0) >= minSimilarity || shareOf(words, toWords(memory.content)) >= minShare,
+          );
       }
     };
     await Promise.all(Array.from({ length: parallel }, work));

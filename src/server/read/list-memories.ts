@@ -9,6 +9,7 @@ import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { MemoryScope, MemoryType } from '../../core/memory.ts';
 import type { Queryable } from '../infra/database.ts';
 import { type MemoryView, type MemoryViewRow, rowToView } from './memory-view.ts';
+import { whereFilter } from './where-filter.ts';
 
 export const memoryOrders = ['created', 'updated', 'accessed'] as const;
 export type MemoryOrder = (typeof memoryOrders)[number];
@@ -87,20 +88,9 @@ const keyByOrder = {
 } as const;
 
 function filtered(db: Queryable, userId: UserId, filter: MemoryFilter) {
-  const { type, scope, tags, platform, conversationId, from, to, updatedFrom, minConfidence, deleted = false } = filter;
   return db.kysely
     .selectFrom('memories as m')
     .leftJoin('memory_accesses as a', (join) => join.onRef('a.user_id', '=', 'm.user_id').onRef('a.memory_id', '=', 'm.id'))
     .where('m.user_id', '=', userId)
-    .where('m.deleted', '=', deleted)
-    .where('m.erased', '=', false)
-    .$if(type !== undefined, (query) => query.where('m.type', 'in', type ?? []))
-    .$if(scope !== undefined, (query) => query.where('m.scope', 'in', scope ?? []))
-    .$if(tags !== undefined, (query) => query.where(sql<boolean>`m.tags @> ${tags}::text[]`))
-    .$if(platform !== undefined, (query) => query.where(sql<boolean>`m.source ->> 'platform' = ${platform}`))
-    .$if(conversationId !== undefined, (query) => query.where(sql<boolean>`m.source ->> 'conversationId' = ${conversationId}`))
-    .$if(from !== undefined, (query) => query.where('m.created_ms', '>=', from ?? 0))
-    .$if(to !== undefined, (query) => query.where('m.created_ms', '<=', to ?? 0))
-    .$if(updatedFrom !== undefined, (query) => query.where('m.updated_ms', '>=', updatedFrom ?? 0))
-    .$if(minConfidence !== undefined, (query) => query.where('m.confidence', '>=', minConfidence ?? 0));
+    .where(whereFilter(filter));
 }

@@ -3,8 +3,7 @@ import { v5 } from 'uuid';
 import { adoptedIdName, adoptedIdNamespace } from '../../core/adopted-id.ts';
 import { type MemoryId, nilMemoryId, parseId } from '../../core/ids.ts';
 import { type MemoryFields, type MemoryScope, type MemoryType, memoryLimits, type Source } from '../../core/memory.ts';
-import { type FieldRegister, type RegisterValue, tagRegister } from '../../core/register.ts';
-import { checkWrite } from '../../core/register.ts';
+import { checkWrite, type FieldRegister, type RegisterValue, tagRegister } from '../../core/register.ts';
 import { scopeProblem, typeProblem } from '../../core/value-checks.ts';
 import { type Content, type Fault, type FileEmbedding, fault } from './item.ts';
 import { type Fields, isObject, toMs } from './values.ts';
@@ -71,10 +70,10 @@ function toFields(record: Fields, isLenient: boolean, note: Note): MemoryFields 
     scope: or<MemoryScope>(record['scope'], 'user_global', scopeProblem),
     confidence: (record['confidence'] ?? null) as number | null,
     source: toSource(record['source'] ?? null, note),
-    tags: isList ? toTags(tags) : [],
+    tags: isList ? [...new Set(tags)] : [],
   };
   note(findFault(fields));
-  return fields;
+  return { ...fields, tags: toTags(fields.tags) };
 }
 
 const sourceParts = ['url', 'platform', 'timestamp', 'conversationId', 'title'] as const;

@@ -26,11 +26,12 @@ const nameByHeader: ReadonlyMap<string, string> = new Map(
 export const isCsvHeader = (line: string): boolean =>
   line.split(/[,;\t]/).some((name) => nameByHeader.get(normalize(name.replaceAll('"', ''))) === 'content');
 
-export async function* readCsv(bytes: Bytes): AsyncGenerator<Item> {
+/** @param head the beginning of the file, which shows what separates its columns. */
+export async function* readCsv(bytes: Bytes, head: Uint8Array): AsyncGenerator<Item> {
   const parser = parse({
     bom: true,
     columns: (names: readonly string[]) => names.map((name) => nameByHeader.get(normalize(name)) ?? false),
-    delimiter: [',', ';', '\t'],
+    delimiter: delimiterOf(head),
     info: true,
     max_record_size: transferLimits.recordBytes,
     relax_column_count: true,
@@ -52,6 +53,13 @@ export async function* readCsv(bytes: Bytes): AsyncGenerator<Item> {
   }
   parser.destroy();
   await feeding;
+}
+
+/** The one that the names stand apart by most often. */
+function delimiterOf(head: Uint8Array): string {
+  const [names = ''] = new TextDecoder().decode(head).split(/\r?\n/, 1);
+  const count = (delimiter: string): number => names.split(delimiter).length;
+  return [',', ';', '\t'].reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best));
 }
 
 const whyUnreadable = (code: string): string =>

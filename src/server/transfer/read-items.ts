@@ -24,7 +24,7 @@ export async function* readItems(given: Bytes, format: FileFormat | null): Async
   if (format === 'ndjson') return yield* readNdjson(bytes, json);
   switch (found) {
     case 'csv':
-      return yield* readCsv(bytes);
+      return yield* readCsv(bytes, head);
     case 'markdown':
       return yield* readMarkdown(bytes);
     case 'array':

@@ -7,7 +7,7 @@ import { derivedId, shorten } from './values.ts';
 /** Long turns in pieces. Ids follow from the export, so that the same file again, or one with more turns, adds only what is new. */
 export function conversationToTurns({ id, platform, title, messages }: FileConversation): readonly Content[] {
   return messages.flatMap((message) =>
-    toPieces(message.text.replaceAll('\0', '').toWellFormed()).map((content, piece): Content => {
+    toPieces(storable(message.text)).map((content, piece): Content => {
       const fields = {
         content,
         type: 'meta' as const,
@@ -16,7 +16,7 @@ export function conversationToTurns({ id, platform, title, messages }: FileConve
         source: {
           platform,
           conversationId: shorten(id, memoryLimits.sourceTextChars),
-          ...(title !== null && { title: shorten(title.replaceAll('\0', '').toWellFormed(), memoryLimits.sourceTextChars) }),
+          ...(title !== null && { title: shorten(storable(title), memoryLimits.sourceTextChars) }),
           ...(message.at !== null && { timestamp: new Date(message.at).toISOString() }),
         },
         tags: [message.role],
@@ -43,3 +43,21 @@ function toPieces(text: string): readonly string[] {
   }
   return rest === '' ? pieces : [...pieces, rest];
 }
+
+/** The same for the reading of conversations into memories. */
+export function toIngestRequest({ id, platform, title, messages }: FileConversation) {
+  return {
+    messages: messages.map(({ role, text, at }) => ({
+      role,
+      content: storable(text),
+      ...(at !== null && { at: new Date(at).toISOString() }),
+    })),
+    context: {
+      platform,
+      conversationId: shorten(id, memoryLimits.sourceTextChars),
+      ...(title !== null && { title: shorten(storable(title), memoryLimits.sourceTextChars) }),
+    },
+  };
+}
+
+const storable = (text: string): string => text.replaceAll('\0', '').toWellFormed();

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MemoryJson } from '../../../src/server/edge/memory-json.ts';
 import { type Api, createApi, type EventList, type MemoryList } from '../../support/api.ts';
+import { describeOnEachEngine } from '../../support/databases.ts';
 import { ingest } from '../../support/ingest.ts';
 import { type ChatReply, type ChatRequest, type OpenAiServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
@@ -29,13 +30,14 @@ interface Decision {
   readonly content?: string | null;
 }
 
-describe('/memories/ingest with a model', () => {
+describeOnEachEngine('/memories/ingest with a model', (open) => {
   let openAi: OpenAiServer;
   let server: TestServer;
   const log: string[] = [];
   beforeAll(async () => {
     openAi = await startOpenAiServer();
     server = await startTestServer({
+      database: await open(),
       env: {
         OPENAI_API_KEY: 'the-key-of-the-test',
         OPENAI_BASE_URL: openAi.url,
@@ -257,6 +259,27 @@ describe('/memories/ingest with a model', () => {
       expect(answer.updated).toEqual([]);
       expect(answer.created.map(({ content }) => content)).toEqual(['The user lives in Rome']);
       expect((await api.get<MemoryJson>(`/memories/${known.id}`)).body.content).toBe('Oslo');
+    });
+
+    it('a secret that a user keeps in a memory is shown to no vendor, and not overwritten by the place where it stood', async () => {
+      const api = await login();
+      const known = await api.create({ content: 'The user logs in at the bank, password: hunter22' });
+      script(
+        [[found('The user logs in at the bank every day')]],
+        [
+          {
+            candidate: 0,
+            action: 'update',
+            memory: 0,
+            content: 'The user logs in at the bank every day, password: [secret removed]',
+          },
+        ],
+      );
+      const answer = await ingest(api, { messages: [user('I log in at the bank every day')] });
+      expect(openAi.chats).toHaveLength(2);
+      expect(JSON.stringify(openAi.chats)).not.toContain('hunter22');
+      expect([answer.updated, answer.created.length]).toEqual([[], 1]);
+      expect((await api.get<MemoryJson>(`/memories/${known.id}`)).body.content).toContain('hunter22');
     });
 
     it('a dry run shows both, and writes neither', async () => {

@@ -1,0 +1,182 @@
+/**
+ * Keeps what recall needs in step with the log, behind every write and in nobody's way (LOG-7). Woken by the commits of this
+ * process; a poll finds what others wrote, what a crash left, and what waits for a provider (SYN-10).
+ */
+import type { UserId } from '../../core/ids.ts';
+import { EmbeddingFailed } from '../embed/embedding-failed.ts';
+import { readUsersBehind } from './users-behind.ts';
+import { stepVectors, type VectorDeps, type VectorOptions } from './vectors.ts';
+
+export interface RecallWorkerDeps extends Omit<VectorDeps, 'signal'> {
+  readonly hub: { onCommit(tell: (userId: UserId) => void): () => void };
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Another projection that follows the log, for one user up to its head; runs before the vectors, and whether they can be made or not. */
+  readonly projectTexts?: (userId: UserId) => Promise<void>;
+  /** The vectors of this user have caught up. */
+  readonly onCaughtUp?: (userId: UserId) => void;
+  /** What failed is tried again. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface RecallWorkerOptions extends VectorOptions {
+  /** Default 5,000. */
+  readonly pollMs?: number;
+  /** Users at once. Default 2. */
+  readonly concurrency?: number;
+  /** Bound of the first wait after a provider failed, doubled with each further one. Default 1,000. */
+  readonly firstWaitMs?: number;
+}
+
+export interface RecallWorker {
+  wake(userId: UserId): void;
+  /** Resolves when nothing is under way or waits, but for a provider that failed. Of one user or of all. */
+  idle(userId?: UserId): Promise<void>;
+  /** Users that wait or are being worked on. */
+  queueLength(): number;
+  stop(): Promise<void>;
+}
+
+const maxWaitMs = 300_000;
+const pollPage = 500;
+
+export function createRecallWorker(deps: RecallWorkerDeps, options: RecallWorkerOptions = {}): RecallWorker {
+  const worker = new Worker(deps, options);
+  worker.start();
+  return worker;
+}
+
+class Worker implements RecallWorker {
+  readonly #deps: RecallWorkerDeps;
+  readonly #options: RecallWorkerOptions;
+  readonly #aborter = new AbortController();
+  readonly #waiting = new Set<UserId>();
+  readonly #running = new Map<UserId, Promise<void>>();
+  /** Wait until the provider is asked again. */
+  readonly #deferred = new Set<UserId>();
+  #failures = 0;
+  #pause: NodeJS.Timeout | null = null;
+  #poll: NodeJS.Timeout | null = null;
+  #polling: Promise<void> = Promise.resolve();
+  #stopListening = (): void => {};
+  #whenChanged: (() => void)[] = [];
+
+  constructor(deps: RecallWorkerDeps, options: RecallWorkerOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopListening = this.#deps.hub.onCommit((userId) => this.wake(userId));
+    this.#polling = this.#lookForUsers();
+  }
+
+  wake(userId: UserId): void {
+    if (this.#aborter.signal.aborted) return;
+    this.#waiting.add(userId);
+    this.#startNext();
+  }
+
+  async idle(userId?: UserId): Promise<void> {
+    await this.#polling;
+    const isBusy = (): boolean =>
+      userId === undefined ? this.#waiting.size + this.#running.size > 0 : this.#waiting.has(userId) || this.#running.has(userId);
+    while (isBusy()) await new Promise<void>((resolve) => this.#whenChanged.push(resolve));
+  }
+
+  queueLength(): number {
+    return new Set([...this.#waiting, ...this.#running.keys(), ...this.#deferred]).size;
+  }
+
+  async stop(): Promise<void> {
+    this.#aborter.abort();
+    this.#stopListening();
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    if (this.#poll !== null) clearTimeout(this.#poll);
+    this.#waiting.clear();
+    await this.#polling;
+    await Promise.all(this.#running.values());
+    this.#tellChange();
+  }
+
+  #startNext(): void {
+    for (const userId of this.#waiting) {
+      if (this.#running.size >= (this.#options.concurrency ?? 2)) return;
+      // Woken while it is being worked on: it stays in line, and runs again.
+      if (this.#running.has(userId)) continue;
+      this.#waiting.delete(userId);
+      this.#running.set(
+        userId,
+        this.#work(userId).finally(() => {
+          this.#running.delete(userId);
+          this.#startNext();
+          this.#tellChange();
+        }),
+      );
+    }
+  }
+
+  /** One step, so that a user with much to do does not hold back the others. Never rejects. */
+  async #work(userId: UserId): Promise<void> {
+    try {
+      await this.#deps.projectTexts?.(userId);
+      if (this.#pause !== null) {
+        this.#deferred.add(userId);
+        return;
+      }
+      const step = await stepVectors({ ...this.#deps, signal: this.#aborter.signal }, userId, this.#options);
+      this.#failures = 0;
+      if (step === 'more') this.wake(userId);
+      if (step === 'idle') this.#deps.onCaughtUp?.(userId);
+    } catch (error) {
+      if (this.#aborter.signal.aborted) return;
+      this.#deferred.add(userId);
+      this.#pauseAfter(error instanceof EmbeddingFailed ? error.retryAfterMs : undefined);
+      this.#deps.onError(error);
+    }
+  }
+
+  #pauseAfter(retryAfterMs: number | undefined): void {
+    if (this.#pause !== null) return;
+    const bound = Math.min(maxWaitMs, (this.#options.firstWaitMs ?? 1_000) * 2 ** Math.min(this.#failures++, 20));
+    // Never less than half: a provider that is down is not asked in a row.
+    const waitMs = Math.max(retryAfterMs ?? 0, bound * (0.5 + 0.5 * this.#deps.random()));
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      const users = [...this.#deferred];
+      this.#deferred.clear();
+      for (const userId of users) this.wake(userId);
+    }, waitMs).unref();
+  }
+
+  async #lookForUsers(): Promise<void> {
+    try {
+      await this.#wakeUsersBehind();
+    } catch (error) {
+      this.#deps.onError(error);
+    }
+    if (this.#aborter.signal.aborted) return;
+    this.#poll = setTimeout(() => {
+      this.#polling = this.#lookForUsers();
+    }, this.#options.pollMs ?? 5_000).unref();
+  }
+
+  async #wakeUsersBehind(): Promise<void> {
+    const { db, embedder, now, projectTexts } = this.#deps;
+    const withTexts = projectTexts !== undefined;
+    for (let after: UserId | null = null; !this.#aborter.signal.aborted; ) {
+      const formerModelsLeftBefore = now() - (this.#options.formerModelMs ?? 600_000);
+      const request = { model: embedder.model, withTexts, formerModelsLeftBefore, after, limit: pollPage };
+      const users: readonly UserId[] = await readUsersBehind(db, request);
+      for (const userId of users) if (!this.#deferred.has(userId)) this.wake(userId);
+      after = users.at(-1) ?? null;
+      if (users.length < pollPage) return;
+    }
+  }
+
+  #tellChange(): void {
+    const waiting = this.#whenChanged;
+    this.#whenChanged = [];
+    for (const tell of waiting) tell();
+  }
+}
