@@ -18,12 +18,12 @@ import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
 import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
 import { registerSearchRoute, type SearchRouteDeps } from './edge/http-search.ts';
 import { registerSyncRoutes, type SyncRouteDeps } from './edge/http-sync.ts';
+import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-transfer.ts';
 import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
 import { RequestLog } from './edge/logger.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
 import { installRateLimits } from './edge/rate-limits.ts';
-import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-transfer.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps

@@ -64,7 +64,8 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
     {
       method: 'POST',
       url: '/memories/import',
-      summary: 'Memories and conversations from a file. A record that fails is named, the others go in; the same file again adds nothing',
+      summary:
+        'Memories and conversations from a file. A record that fails is named, the others go in; the same file again adds nothing',
       tag,
       auth: true,
       query: importQuery,
@@ -86,7 +87,13 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
 
 type Principal = Parameters<Transfer['importStream']>[0];
 
-async function importBody(transfer: Transfer, writer: Principal, bytes: Bytes, asked: ImportRequest, mediaType: string): Promise<ImportReport> {
+async function importBody(
+  transfer: Transfer,
+  writer: Principal,
+  bytes: Bytes,
+  asked: ImportRequest,
+  mediaType: string,
+): Promise<ImportReport> {
   if (asked.format !== 'zip' && mediaType !== 'application/json') return transfer.importStream(writer, bytes, asked);
   await using spooled = await spoolBody(bytes);
   if (asked.format === 'zip') return transfer.importZip(writer, spooled.path, asked);
@@ -138,7 +145,11 @@ function registerExport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
     ({ principal: { userId }, query: { format } }) => {
       const { mediaType, extension } = exportFiles[format];
       const headers = { 'content-type': mediaType, 'content-disposition': `attachment; filename="memories.${extension}"` };
-      return { status: 200, headers, body: Readable.from(transfer.exportAll(userId, format), { objectMode: true, highWaterMark: 1 }) };
+      return {
+        status: 200,
+        headers,
+        body: Readable.from(transfer.exportAll(userId, format), { objectMode: true, highWaterMark: 1 }),
+      };
     },
   );
 }

@@ -30,7 +30,10 @@ async function readEnds(path: string, bytes: number) {
     const { size } = await file.stat();
     const first = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
     const last = await file.read(Buffer.alloc(bytes), 0, bytes, Math.max(0, size - bytes));
-    return { first: first.buffer.toString('latin1', 0, first.bytesRead), last: last.buffer.toString('latin1', 0, last.bytesRead) };
+    return {
+      first: first.buffer.toString('latin1', 0, first.bytesRead),
+      last: last.buffer.toString('latin1', 0, last.bytesRead),
+    };
   } finally {
     await file.close();
   }

@@ -63,5 +63,7 @@ function toMemory(content: string, heading: string | null, project: string | nul
   };
   const found = findFault(fields);
   if (found !== null) return { fault: found };
-  return { memory: { id: derivedId('claude-memory', project, content), fields, createdAt: null, updatedAt: null, embedding: null } };
+  return {
+    memory: { id: derivedId('claude-memory', project, content), fields, createdAt: null, updatedAt: null, embedding: null },
+  };
 }

@@ -1,8 +1,8 @@
 /** Which contents are there already: of live memories, and of records before. */
 import { contentKey } from '../../core/content-key.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
-import type { Queryable } from '../infra/database.ts';
 import { sha256 } from '../infra/bytes.ts';
+import type { Queryable } from '../infra/database.ts';
 import { readSnapshot } from '../read/read-snapshot.ts';
 
 export interface Duplicates {

@@ -44,13 +44,28 @@ interface FileWriter {
   readonly tail: string;
 }
 
-const csvColumns = ['id', 'content', 'type', 'scope', 'confidence', 'tags', 'url', 'platform', 'source.timestamp', 'conversationId', 'title', 'createdAt', 'updatedAt'];
+const csvColumns = [
+  'id',
+  'content',
+  'type',
+  'scope',
+  'confidence',
+  'tags',
+  'url',
+  'platform',
+  'source.timestamp',
+  'conversationId',
+  'title',
+  'createdAt',
+  'updatedAt',
+];
 
 const writers: Readonly<Record<ExportFormat, FileWriter>> = {
   ndjson: { head: '', page: (memories) => memories.map((memory) => `${JSON.stringify(toRecord(memory))}\n`).join(''), tail: '' },
   json: {
     head: '{"memories":[',
-    page: (memories, isFirst) => (isFirst ? '\n' : ',\n') + memories.map((memory) => JSON.stringify(toRecord(memory))).join(',\n'),
+    page: (memories, isFirst) =>
+      (isFirst ? '\n' : ',\n') + memories.map((memory) => JSON.stringify(toRecord(memory))).join(',\n'),
     tail: '\n]}\n',
   },
   markdown: { head: '# Memories\n\n', page: (memories) => memories.map(toListItem).join(''), tail: '' },
@@ -74,5 +89,19 @@ function toRow(memory: Memory): readonly string[] {
   const { id, content, type, scope, confidence, tags, source, createdAt, updatedAt } = toRecord(memory);
   const { url = '', platform = '', timestamp = '', conversationId = '', title = '' } = source ?? {};
   const certainty = confidence === null ? '' : String(confidence);
-  return [id, content, type, scope, certainty, joinTags(tags), url, platform, timestamp, conversationId, title, createdAt, updatedAt];
+  return [
+    id,
+    content,
+    type,
+    scope,
+    certainty,
+    joinTags(tags),
+    url,
+    platform,
+    timestamp,
+    conversationId,
+    title,
+    createdAt,
+    updatedAt,
+  ];
 }

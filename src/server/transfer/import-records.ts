@@ -67,7 +67,12 @@ export interface ImportReport {
 const windowSize = 1_000;
 const embeddingBatch = 200;
 
-export async function importRecords(deps: ImportDeps, writer: Writer, items: AsyncIterable<Item>, options: ImportOptions): Promise<ImportReport> {
+export async function importRecords(
+  deps: ImportDeps,
+  writer: Writer,
+  items: AsyncIterable<Item>,
+  options: ImportOptions,
+): Promise<ImportReport> {
   const report: ImportReport = { imported: 0, updated: 0, skipped: 0, skippedBecause: {}, failed: [], failedCount: 0 };
   const duplicates = options.deduplicate ? await readDuplicates(deps.db, writer.userId) : null;
   const window = createWindow(windowSize);
@@ -77,7 +82,8 @@ export async function importRecords(deps: ImportDeps, writer: Writer, items: Asy
     if (duplicates?.isDuplicate(id, memory.fields.content) === true) return skip(report, 'duplicate');
     await window.enter(async () => {
       const isThere = await writeOne(deps, writer, { ...memory, id }, at, report);
-      if (isThere && memory.embedding !== null) embeddings.add({ ...memory.embedding, memoryId: id, content: memory.fields.content });
+      if (isThere && memory.embedding !== null)
+        embeddings.add({ ...memory.embedding, memoryId: id, content: memory.fields.content });
     });
     await embeddings.flush(embeddingBatch);
   };
@@ -105,7 +111,8 @@ async function takeItem(item: Item, { report, write, ingest }: Taking): Promise<
   if ('deleted' in item) return skip(report, 'deleted');
   if ('memory' in item) return write(item.memory, item);
   if (ingest === null) {
-    for (const content of conversationToTurns(item.conversation)) await takeItem({ ...content, ...placeOf(item) } as Item, { report, write, ingest });
+    for (const content of conversationToTurns(item.conversation))
+      await takeItem({ ...content, ...placeOf(item) } as Item, { report, write, ingest });
     return;
   }
   if (item.conversation.messages.length === 0) return;
@@ -119,7 +126,13 @@ async function takeItem(item: Item, { report, write, ingest }: Taking): Promise<
 const placeOf = ({ index, place }: Place): Place => ({ index, place });
 
 /** Returns whether the memory now is as the record has it. */
-async function writeOne(deps: ImportDeps, { userId, device }: Writer, memory: FileMemory & { readonly id: MemoryId }, at: Place, report: ImportReport): Promise<boolean> {
+async function writeOne(
+  deps: ImportDeps,
+  { userId, device }: Writer,
+  memory: FileMemory & { readonly id: MemoryId },
+  at: Place,
+  report: ImportReport,
+): Promise<boolean> {
   const { id, fields, updatedAt } = memory;
   const createdAt = memory.createdAt ?? updatedAt ?? deps.now();
   const decide = decideImport({ id, fields, createdAt, updatedAt });
@@ -140,7 +153,10 @@ async function writeOne(deps: ImportDeps, { userId, device }: Writer, memory: Fi
 const messageByCode: ReadonlyMap<string, string> = new Map([['erased_memory', 'the memory was erased for good']]);
 
 /** The file can wait where a caller would be told to. */
-async function submitPatiently(deps: ImportDeps, request: Parameters<GroupCommit['submit']>[0]): ReturnType<GroupCommit['submit']> {
+async function submitPatiently(
+  deps: ImportDeps,
+  request: Parameters<GroupCommit['submit']>[0],
+): ReturnType<GroupCommit['submit']> {
   for (;;) {
     try {
       return await deps.append.submit(request);

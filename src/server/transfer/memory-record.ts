@@ -84,7 +84,8 @@ function toSource(value: unknown, note: Note): Source | null {
     note(fault('source', 'must be an object').fault);
     return null;
   }
-  const given: Fields = value['title'] === undefined && value['pageTitle'] !== undefined ? { ...value, title: value['pageTitle'] } : value;
+  const given: Fields =
+    value['title'] === undefined && value['pageTitle'] !== undefined ? { ...value, title: value['pageTitle'] } : value;
   const parts = sourceParts.flatMap((name) => {
     const part = given[name];
     if (part === undefined || part === null || part === '') return [];
@@ -98,7 +99,9 @@ function toEmbedding(record: Fields, note: Note): FileEmbedding | null {
   const numbers = record['embedding'] ?? null;
   if (numbers === null || (Array.isArray(numbers) && numbers.length === 0)) return null;
   const isVector =
-    Array.isArray(numbers) && numbers.length <= embeddingSize && numbers.every((number) => typeof number === 'number' && Number.isFinite(number));
+    Array.isArray(numbers) &&
+    numbers.length <= embeddingSize &&
+    numbers.every((number) => typeof number === 'number' && Number.isFinite(number));
   if (!isVector) note(fault('embedding', `must be at most ${embeddingSize} numbers`).fault);
   const model = record['embeddingModel'];
   return isVector ? { numbers, model: typeof model === 'string' && model !== '' ? model.slice(0, 200) : undefined } : null;

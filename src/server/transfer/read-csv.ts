@@ -1,5 +1,5 @@
 /** CSV with a line of names. */
-import { parse } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse';
 import { type Bytes, type Content, fault, type Item, transferLimits } from './item.ts';
 import { toMemory } from './memory-record.ts';
 import type { Fields } from './values.ts';
@@ -37,7 +37,10 @@ export async function* readCsv(bytes: Bytes, head: Uint8Array): AsyncGenerator<I
     relax_column_count: true,
     skip_empty_lines: true,
   });
-  const rows = parser[Symbol.asyncIterator]() as AsyncIterator<{ readonly record: Fields; readonly info: { readonly lines: number } }>;
+  const rows = parser[Symbol.asyncIterator]() as AsyncIterator<{
+    readonly record: Fields;
+    readonly info: { readonly lines: number };
+  }>;
   const feeding = feed(bytes, parser);
   let index = 0;
   try {
@@ -48,8 +51,8 @@ export async function* readCsv(bytes: Bytes, head: Uint8Array): AsyncGenerator<I
       yield { ...rowToContent(record), index: index++, place: `line ${info.lines}` };
     }
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_'))) throw error;
-    yield { ...fault('', whyUnreadable(String(error.code))), index, place: `after record ${index}` };
+    if (!(error instanceof CsvError || error instanceof WrongEncoding)) throw error;
+    yield { ...fault('', whyUnreadable(error)), index, place: `after record ${index}` };
   }
   parser.destroy();
   await feeding;
@@ -62,8 +65,16 @@ function delimiterOf(head: Uint8Array): string {
   return [',', ';', '\t'].reduce((best, delimiter) => (count(delimiter) > count(best) ? delimiter : best));
 }
 
-const whyUnreadable = (code: string): string =>
-  code === 'CSV_MAX_RECORD_SIZE' ? `has more than ${transferLimits.recordBytes} bytes` : 'the file is no CSV from here on';
+function whyUnreadable(error: CsvError | WrongEncoding): string {
+  if (error instanceof WrongEncoding) return 'the file is not UTF-8';
+  return error.code === 'CSV_MAX_RECORD_SIZE'
+    ? `has more than ${transferLimits.recordBytes} bytes`
+    : 'the file is no CSV from here on';
+}
+
+class WrongEncoding extends Error {
+  override readonly name = 'WrongEncoding';
+}
 
 /** An error of the source comes out where the rows are read. */
 async function feed(bytes: Bytes, parser: ReturnType<typeof parse>): Promise<void> {
@@ -75,7 +86,7 @@ async function feed(bytes: Bytes, parser: ReturnType<typeof parse>): Promise<voi
     }
     parser.end();
   } catch (error) {
-    parser.destroy(error instanceof TypeError ? Object.assign(new Error('no UTF-8'), { code: 'CSV_ENCODING' }) : (error as Error));
+    parser.destroy(error instanceof TypeError ? new WrongEncoding() : (error as Error));
   }
 }
 

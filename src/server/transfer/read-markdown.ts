@@ -57,11 +57,23 @@ function toContent({ lines, headings }: OpenItem): Content {
     if (rest === null) return fault('', 'has a comment of this server that is no JSON');
     return toMemory({ ...rest, content: lines.slice(0, -1).join('\n') });
   }
-  const content = lines.map((line) => line.trimEnd()).join('\n').trim();
+  const content = lines
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .trim();
   // The title of the document says nothing of one item.
-  const names = headings.map((text) => text.toLowerCase().replace(/[:*_`]/g, '').trim());
-  const type = names.map((name) => memoryTypes.find((known) => name === known || name === `${known}s`)).findLast((found) => found !== undefined);
-  const tags = names.slice(1).filter((name) => name !== '' && !memoryTypes.some((known) => name === known || name === `${known}s`));
+  const names = headings.map((text) =>
+    text
+      .toLowerCase()
+      .replace(/[:*_`]/g, '')
+      .trim(),
+  );
+  const type = names
+    .map((name) => memoryTypes.find((known) => name === known || name === `${known}s`))
+    .findLast((found) => found !== undefined);
+  const tags = names
+    .slice(1)
+    .filter((name) => name !== '' && !memoryTypes.some((known) => name === known || name === `${known}s`));
   return toMemory({ content, ...(type !== undefined && { type }), tags: tags.map((tag) => shorten(tag, 64)) });
 }
 

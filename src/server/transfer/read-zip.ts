@@ -1,6 +1,6 @@
 /** The files of a zip that can hold memories, each read as a stream. Nothing is written to a disk under a name of the zip. */
 import { basename } from 'node:path';
-import { open, type Entry, type ZipFile } from 'yauzl';
+import { type Entry, open, type ZipFile } from 'yauzl';
 import { type Bytes, fault, type Item, transferLimits } from './item.ts';
 
 const zipLimits = {
@@ -56,7 +56,8 @@ export async function* readZip(path: string, readFile: ReadFile): AsyncGenerator
 function whyRefused(entry: Entry, unpacked: number): string | null {
   if (entry.isEncrypted()) return 'is encrypted';
   if (unpacked > transferLimits.fileBytes) return `the zip unpacks to more than ${transferLimits.fileBytes} bytes`;
-  const isBomb = entry.uncompressedSize > zipLimits.ratioFromBytes && entry.uncompressedSize > zipLimits.ratio * entry.compressedSize;
+  const isBomb =
+    entry.uncompressedSize > zipLimits.ratioFromBytes && entry.uncompressedSize > zipLimits.ratio * entry.compressedSize;
   return isBomb ? 'is packed too tightly to be a file of memories' : null;
 }
 
@@ -66,7 +67,9 @@ const openZip = (path: string): Promise<ZipFile> =>
   );
 
 const openEntry = (zip: ZipFile, entry: Entry): Promise<Bytes> =>
-  new Promise((resolve, reject) => zip.openReadStream(entry, (error, stream) => (error === null ? resolve(stream) : reject(error))));
+  new Promise((resolve, reject) =>
+    zip.openReadStream(entry, (error, stream) => (error === null ? resolve(stream) : reject(error))),
+  );
 
 async function* entriesOf(zip: ZipFile): AsyncGenerator<Entry> {
   for (;;) {

@@ -1,8 +1,9 @@
 /** Files in and out. */
-import type { Writer } from '../command/memory-commands.ts';
+
 import type { UserId } from '../../core/ids.ts';
+import type { Writer } from '../command/memory-commands.ts';
 import { type ExportFormat, exportMemories } from './export-memories.ts';
-import { type ImportDeps, type ImportReport, importRecords, type IngestConversation } from './import-records.ts';
+import { type ImportDeps, type ImportReport, type IngestConversation, importRecords } from './import-records.ts';
 import type { Bytes } from './item.ts';
 import { type FileFormat, readItems } from './read-items.ts';
 import { readZip } from './read-zip.ts';
@@ -28,11 +29,20 @@ export interface Transfer {
 }
 
 export function createTransfer(deps: TransferDeps): Transfer {
-  const optionsOf = (writer: Writer, { deduplicate, ingest }: ImportRequest) => ({ deduplicate, ingest: ingest ? deps.ingest(writer) : null });
+  const optionsOf = (writer: Writer, { deduplicate, ingest }: ImportRequest) => ({
+    deduplicate,
+    ingest: ingest ? deps.ingest(writer) : null,
+  });
   return {
-    importStream: (writer, bytes, request) => importRecords(deps, writer, readItems(bytes, request.format), optionsOf(writer, request)),
+    importStream: (writer, bytes, request) =>
+      importRecords(deps, writer, readItems(bytes, request.format), optionsOf(writer, request)),
     importZip: (writer, path, request) =>
-      importRecords(deps, writer, readZip(path, (bytes) => readItems(bytes, null)), optionsOf(writer, request)),
+      importRecords(
+        deps,
+        writer,
+        readZip(path, (bytes) => readItems(bytes, null)),
+        optionsOf(writer, request),
+      ),
     exportAll: (userId, format) => exportMemories(deps.db, userId, format),
   };
 }

@@ -4,8 +4,7 @@ import type { MemoryId } from '../../core/ids.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-export const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** What is derived from a file gets the same id however often the file is read. */
 const fileNamespace = '0b8d8c52-3c1f-4f6e-9a57-1d4e0c7a9be3';
@@ -26,7 +25,8 @@ export const toMsOfSeconds = (value: unknown): number | null =>
   typeof value === 'number' ? toMs(Math.round(value * 1_000)) : toMs(value);
 
 /** Without an offset it is UTC: the zone of this machine says nothing of the file. */
-const zoned = (time: string): string => (/T.*(Z|[+-]\d\d:?\d\d)$/i.test(time) || !/[T ]\d/.test(time) ? time : `${time.replace(' ', 'T')}Z`);
+const zoned = (time: string): string =>
+  /T.*(Z|[+-]\d\d:?\d\d)$/i.test(time) || !/[T ]\d/.test(time) ? time : `${time.replace(' ', 'T')}Z`;
 
 export function toText(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value : null;

@@ -56,7 +56,10 @@ const chat = {
     w: node('w', 'h', 'assistant', 'weightless', { weight: 0 }),
     t: node('t', 'w', 'assistant', 'search("x")', { recipient: 'browser' }),
     d: node('d', 't', 'user', '', {
-      content: { content_type: 'multimodal_text', parts: [{ content_type: 'image_asset_pointer', asset_pointer: 'x' }, 'See this'] },
+      content: {
+        content_type: 'multimodal_text',
+        parts: [{ content_type: 'image_asset_pointer', asset_pointer: 'x' }, 'See this'],
+      },
     }),
     e: node('e', 'd', 'assistant', 'Fine bridges'),
   },
@@ -99,7 +102,12 @@ it('[house] long turns are cut into pieces that lose no word and no half of a ch
   fc.assert(
     fc.property(words, (parts) => {
       const text = parts.join('');
-      const turns = conversationToTurns({ id: 'c', platform: 'p', title: null, messages: [{ id: 'm', role: 'user', text, at: null }] });
+      const turns = conversationToTurns({
+        id: 'c',
+        platform: 'p',
+        title: null,
+        messages: [{ id: 'm', role: 'user', text, at: null }],
+      });
       const pieces = turns.map((turn) => ('memory' in turn ? turn.memory.fields.content : ''));
       expect(turns.every((turn) => 'memory' in turn)).toBe(true);
       expect(pieces.join('').replace(/\s/g, '')).toBe(text.replace(/\s/g, ''));
@@ -113,23 +121,56 @@ it('[house] Claude: conversations, and what it remembers', async () => {
     uuid: 'u1',
     name: 'Tea',
     chat_messages: [
-      { uuid: 'm1', sender: 'human', text: 'I like tea', created_at: '2024-01-01T00:00:00.000Z', content: [{ type: 'text', text: 'I like tea' }] },
-      { uuid: 'm2', sender: 'assistant', text: 'shown', content: [{ type: 'thinking', thinking: 'hm' }, { type: 'text', text: 'Noted' }] },
+      {
+        uuid: 'm1',
+        sender: 'human',
+        text: 'I like tea',
+        created_at: '2024-01-01T00:00:00.000Z',
+        content: [{ type: 'text', text: 'I like tea' }],
+      },
+      {
+        uuid: 'm2',
+        sender: 'assistant',
+        text: 'shown',
+        content: [
+          { type: 'thinking', thinking: 'hm' },
+          { type: 'text', text: 'Noted' },
+        ],
+      },
       { uuid: 'm3', sender: 'human', text: '', content: [] },
     ],
   };
   const [item] = await read(JSON.stringify([conversation]));
   expect(item).toMatchObject({
-    conversation: { id: 'u1', platform: 'claude', messages: [{ text: 'I like tea', at: Date.UTC(2024) }, { role: 'assistant', text: 'Noted', at: null }] },
+    conversation: {
+      id: 'u1',
+      platform: 'claude',
+      messages: [
+        { text: 'I like tea', at: Date.UTC(2024) },
+        { role: 'assistant', text: 'Noted', at: null },
+      ],
+    },
   });
   const memories = await read(
-    JSON.stringify([{ conversations_memory: '**Work context**\n\nBuilds bridges.\n\n- Likes tea\n- Plays go', project_memories: { p1: 'A plan' } }]),
+    JSON.stringify([
+      {
+        conversations_memory: '**Work context**\n\nBuilds bridges.\n\n- Likes tea\n- Plays go',
+        project_memories: { p1: 'A plan' },
+      },
+    ]),
   );
   expect(contents(memories)).toEqual(['Builds bridges.', 'Likes tea', 'Plays go', 'A plan']);
 });
 
 it('[house] mem0: a list, an object with results, or lines', async () => {
-  const row = { id: '3f8a1c52-0b1d-4e62-9c5e-0a9d5ad0b111', memory: 'Likes tea', user_id: 'u', categories: ['food'], created_at: '2024-01-01T00:00:00-07:00', updated_at: null };
+  const row = {
+    id: '3f8a1c52-0b1d-4e62-9c5e-0a9d5ad0b111',
+    memory: 'Likes tea',
+    user_id: 'u',
+    categories: ['food'],
+    created_at: '2024-01-01T00:00:00-07:00',
+    updated_at: null,
+  };
   for (const text of [JSON.stringify([row]), JSON.stringify({ results: [row] }), JSON.stringify(row)]) {
     expect(await read(text)).toMatchObject([
       { memory: { id: row.id, fields: { content: 'Likes tea', tags: ['food'] }, createdAt: Date.UTC(2024, 0, 1, 7) } },
@@ -141,7 +182,9 @@ it('[house] MCP: each observation and each relation is a memory', async () => {
   const text = [
     { type: 'entity', name: 'Ada', entityType: 'person', observations: ['likes tea', 'plays go', 3] },
     { type: 'relation', from: 'Ada', to: 'Acme', relationType: 'works at' },
-  ].map((line) => JSON.stringify(line)).join('\n');
+  ]
+    .map((line) => JSON.stringify(line))
+    .join('\n');
   expect(contents(await read(text))).toEqual([
     'Ada: likes tea',
     'Ada: plays go',
@@ -151,7 +194,14 @@ it('[house] MCP: each observation and each relation is a memory', async () => {
 });
 
 it('[house] the extension: times in ms, the source nested, its own embedding; ids that count become UUIDs', async () => {
-  const record = { id: 7, content: 'Tea', type: 'opinion', createdAt: 1_700_000_000_000, source: { pageTitle: 'A page', timestamp: 1_700_000_000_000 }, embedding: [0.5, 1] };
+  const record = {
+    id: 7,
+    content: 'Tea',
+    type: 'opinion',
+    createdAt: 1_700_000_000_000,
+    source: { pageTitle: 'A page', timestamp: 1_700_000_000_000 },
+    embedding: [0.5, 1],
+  };
   const [item, again] = await read(JSON.stringify([record, record]));
   expect(item).toMatchObject({
     memory: {
@@ -170,7 +220,11 @@ it('[house] CSV: usual names of columns, any of three separators, quotes and lin
   expect(await read('Text;Labels;created\n"a;b\n""c""";x,y;2024-01-01\n')).toMatchObject([
     { memory: { fields: { content: 'a;b\n"c"', tags: ['x,y'] }, createdAt: Date.UTC(2024) }, place: 'line 3' },
   ]);
-  expect(contents(await read('content,confidence\nfine,0.5\nbad,often\n\nlast,\n'))).toMatchObject(['fine', { path: 'confidence' }, 'last']);
+  expect(contents(await read('content,confidence\nfine,0.5\nbad,often\n\nlast,\n'))).toMatchObject([
+    'fine',
+    { path: 'confidence' },
+    'last',
+  ]);
   expect(contents(await read('content,tags\n"never ends,a\n'))).toMatchObject([{ path: '' }]);
 });
 
@@ -178,27 +232,38 @@ it('[house] bytes that are no UTF-8 are named, not replaced', async () => {
   const wrong = Buffer.from([0x22, 0xff, 0x22]);
   const line = Buffer.concat([Buffer.from('{"content":'), wrong, Buffer.from('}\n{"content":"two"}')]);
   expect(contents(await read(line))).toMatchObject([{ message: 'is not UTF-8' }, 'two']);
-  expect(contents(await read(Buffer.concat([Buffer.from('[{"content":"one"},{"content":'), wrong, Buffer.from('}]')]), null, 16))).toMatchObject([
-    'one',
-    { message: 'the file is not UTF-8' },
-  ].slice(-1));
+  expect(
+    contents(await read(Buffer.concat([Buffer.from('[{"content":"one"},{"content":'), wrong, Buffer.from('}]')]), null, 16)),
+  ).toMatchObject(['one', { message: 'the file is not UTF-8' }].slice(-1));
 });
 
 it('[house] no file makes a reader throw, or gives what no memory can hold', async () => {
   const pieces = fc.array(
-    fc.oneof(fc.string({ unit: 'binary' }), fc.json(), fc.constantFrom('{"content":"', '"}', '[', ']', '\n', '- ', '# x\n', 'content,tags\n', '<!-- aibrain ', ' -->', '\0', '"')),
+    fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.json(),
+      fc.constantFrom('{"content":"', '"}', '[', ']', '\n', '- ', '# x\n', 'content,tags\n', '<!-- aibrain ', ' -->', '\0', '"'),
+    ),
     { maxLength: 12 },
   );
   await fc.assert(
-    fc.asyncProperty(pieces, fc.constantFrom<(FileFormat | null)[]>(null, 'ndjson', 'csv', 'markdown', 'chatgpt', 'claude', 'mem0', 'mcp', 'extension'), fc.integer({ min: 1, max: 64 }), async (parts, format, size) => {
-      try {
-        for (const item of await read(parts.join(''), format, size)) {
-          if ('memory' in item) expect(item.memory.fields.content).toSatisfy((text: string) => text !== '' && text.isWellFormed() && !text.includes('\0'));
+    fc.asyncProperty(
+      pieces,
+      fc.constantFrom<(FileFormat | null)[]>(null, 'ndjson', 'csv', 'markdown', 'chatgpt', 'claude', 'mem0', 'mcp', 'extension'),
+      fc.integer({ min: 1, max: 64 }),
+      async (parts, format, size) => {
+        try {
+          for (const item of await read(parts.join(''), format, size)) {
+            if ('memory' in item)
+              expect(item.memory.fields.content).toSatisfy(
+                (text: string) => text !== '' && text.isWellFormed() && !text.includes('\0'),
+              );
+          }
+        } catch (error) {
+          if (!(error instanceof UnknownFormat)) throw error;
         }
-      } catch (error) {
-        if (!(error instanceof UnknownFormat)) throw error;
-      }
-    }),
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -215,7 +280,12 @@ async function zipOf(files: Readonly<Record<string, string | Buffer>>): Promise<
 const readZipFile = (path: string): Promise<Item[]> => collect(readZip(path, (bytes) => readItems(bytes, null)));
 
 it('[house] a zip: split conversations, and nothing else of it', async () => {
-  const path = await zipOf({ 'conversations-000.json': JSON.stringify([chat]), 'export/conversations-001.json': JSON.stringify([{ ...chat, id: 'c2', conversation_id: 'c2' }]), 'user.json': '{}', 'chat.html': 'x' });
+  const path = await zipOf({
+    'conversations-000.json': JSON.stringify([chat]),
+    'export/conversations-001.json': JSON.stringify([{ ...chat, id: 'c2', conversation_id: 'c2' }]),
+    'user.json': '{}',
+    'chat.html': 'x',
+  });
   const items = await readZipFile(path);
   expect(items.map((item) => ['conversation' in item && item.conversation.id, item.index, item.place])).toEqual([
     ['c1', 0, 'conversations-000.json, record 1'],
@@ -225,7 +295,10 @@ it('[house] a zip: split conversations, and nothing else of it', async () => {
 
 it('[SEC-3] a zip bomb is refused before it is unpacked', async () => {
   const path = await zipOf({ 'conversations.json': Buffer.alloc(20_000_000, ' '), 'memories.json': '[{"content":"fine"}]' });
-  expect(contents(await readZipFile(path))).toMatchObject([{ message: 'is packed too tightly to be a file of memories' }, 'fine']);
+  expect(contents(await readZipFile(path))).toMatchObject([
+    { message: 'is packed too tightly to be a file of memories' },
+    'fine',
+  ]);
 });
 
 it('[house] a zip that leads out of itself, or is none, is named', async () => {

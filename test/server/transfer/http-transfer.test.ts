@@ -29,7 +29,13 @@ describeOnEachEngine('/memories/import and /memories/export', (open) => {
       scope: 'site',
       confidence: 0.25,
       tags: ['a;b', 'c\\', 'ü -->'],
-      source: { url: 'https://example.org/?a=1', platform: 'chat', title: '=1+1', conversationId: 'c', timestamp: '2024-01-02T03:04:05Z' },
+      source: {
+        url: 'https://example.org/?a=1',
+        platform: 'chat',
+        title: '=1+1',
+        conversationId: 'c',
+        timestamp: '2024-01-02T03:04:05Z',
+      },
       createdAt: '2024-01-02T03:04:05.678Z',
       updatedAt: '2024-02-02T03:04:05.006Z',
     },
@@ -102,7 +108,12 @@ describeOnEachEngine('/memories/import and /memories/export', (open) => {
     const id = randomUUID();
     const record = { id, content: 'Tea', type: 'fact', scope: 'site', updatedAt: '2024-01-01T00:00:00.000Z' };
     await api.call('POST', '/memories/import', lines(record), ndjson);
-    const newer = await api.call<Report>('POST', '/memories/import', lines({ ...record, content: 'Coffee', updatedAt: '2024-01-02T00:00:00.000Z' }), ndjson);
+    const newer = await api.call<Report>(
+      'POST',
+      '/memories/import',
+      lines({ ...record, content: 'Coffee', updatedAt: '2024-01-02T00:00:00.000Z' }),
+      ndjson,
+    );
     expect(newer.body).toMatchObject({ imported: 0, updated: 1 });
     const older = await api.call<Report>('POST', '/memories/import', lines({ ...record, content: 'Milk' }), ndjson);
     expect(older.body.skippedBecause).toEqual({ older: 1 });
@@ -135,14 +146,20 @@ describeOnEachEngine('/memories/import and /memories/export', (open) => {
 
   it('[house] a file that ends too early is imported as far as it goes', async () => {
     const api = await login();
-    const { body } = await api.call<Report>('POST', '/memories/import', '{"memories":[{"content":"one"},{"content":"two"},{"cont');
+    const { body } = await api.call<Report>(
+      'POST',
+      '/memories/import',
+      '{"memories":[{"content":"one"},{"content":"two"},{"cont',
+    );
     expect(body).toMatchObject({ imported: 2, failedCount: 1 });
     expect(body.failed[0]).toMatchObject({ index: 2, code: 'invalid_json' });
   });
 
   it('[house] a file of no known format is refused', async () => {
     const api = await login();
-    const { status, body } = await api.call('POST', '/memories/import', 'hello world', { 'content-type': 'application/octet-stream' });
+    const { status, body } = await api.call('POST', '/memories/import', 'hello world', {
+      'content-type': 'application/octet-stream',
+    });
     expect([status, body.code, body.errors?.[0]?.path]).toEqual([400, 'invalid_request', 'format']);
     const picture = await api.call('POST', '/memories/import', 'x', { 'content-type': 'image/png' });
     expect(picture.status).toBe(415);
@@ -150,11 +167,14 @@ describeOnEachEngine('/memories/import and /memories/export', (open) => {
 
   it('[house] a list in Markdown: a memory for each bullet, headings as type and tags', async () => {
     const api = await login();
-    const text = '# About me\n\n## Preferences\n- Short answers\n- [x] Dark mode\n  on every device\n\n## Work\n1. Builds *bridges*\n';
+    const text =
+      '# About me\n\n## Preferences\n- Short answers\n- [x] Dark mode\n  on every device\n\n## Work\n1. Builds *bridges*\n';
     const { body } = await api.call<Report>('POST', '/memories/import', text, markdown);
     expect(body).toMatchObject({ imported: 3, failed: [] });
     const listed = (await api.call<MemoryList>('GET', '/memories')).body.memories;
-    expect(listed.map(({ content, type, tags }) => ({ content, type, tags })).sort((a, b) => (a.content < b.content ? -1 : 1))).toEqual([
+    expect(
+      listed.map(({ content, type, tags }) => ({ content, type, tags })).sort((a, b) => (a.content < b.content ? -1 : 1)),
+    ).toEqual([
       { content: 'Builds *bridges*', type: 'fact', tags: ['work'] },
       { content: 'Dark mode\non every device', type: 'preference', tags: [] },
       { content: 'Short answers', type: 'preference', tags: [] },
