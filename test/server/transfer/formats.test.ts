@@ -232,9 +232,8 @@ it('[house] bytes that are no UTF-8 are named, not replaced', async () => {
   const wrong = Buffer.from([0x22, 0xff, 0x22]);
   const line = Buffer.concat([Buffer.from('{"content":'), wrong, Buffer.from('}\n{"content":"two"}')]);
   expect(contents(await read(line))).toMatchObject([{ message: 'is not UTF-8' }, 'two']);
-  expect(
-    contents(await read(Buffer.concat([Buffer.from('[{"content":"one"},{"content":'), wrong, Buffer.from('}]')]), null, 16)),
-  ).toMatchObject(['one', { message: 'the file is not UTF-8' }].slice(-1));
+  const list = Buffer.concat([Buffer.from('[{"content":"one"},{"content":'), wrong, Buffer.from('}]')]);
+  expect(contents(await read(list))).toMatchObject(['one', { message: 'the file is not UTF-8' }]);
 });
 
 it('[house] no file makes a reader throw, or gives what no memory can hold', async () => {
