@@ -61,11 +61,11 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
   }
 }
 
-async function withDatabase(work: (db: Database, config: Config) => Promise<number>): Promise<number> {
+async function withDatabase(work: (db: Database, config: Config) => Promise<number>, tell = say): Promise<number> {
   const config = loadConfig();
   if (!config.ok) return complain(config.error.join('\n'));
   try {
-    const db = await openMigrated(config.value);
+    const db = await openMigrated(config.value, tell);
     try {
       return await work(db, config.value);
     } finally {
@@ -76,9 +76,9 @@ async function withDatabase(work: (db: Database, config: Config) => Promise<numb
   }
 }
 
-async function openMigrated(config: Config): Promise<Database> {
+async function openMigrated(config: Config, tell: (text: string) => void): Promise<Database> {
   const db = await openDatabase(config);
-  say(db.description);
+  tell(db.description);
   await migrate(db, migrationsFolder);
   return db;
 }
@@ -165,7 +165,8 @@ async function transferFiles(command: 'import' | 'export', args: readonly string
   } catch (error) {
     return complain(error instanceof Error ? error.message : String(error));
   }
-  return withDatabase((db, config) => transferInProcess(db, config, orders.value, email));
+  // Standard output is the file's alone.
+  return withDatabase((db, config) => transferInProcess(db, config, orders.value, email), hint);
 }
 
 async function transferInProcess(db: Database, config: Config, orders: TransferOrders, email: string): Promise<number> {
@@ -209,6 +210,10 @@ function progress(text: string): void {
 function say(text: string): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   process.stdout.write(`${text}\n`);
+}
+
+function hint(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 function complain(text: string): number {

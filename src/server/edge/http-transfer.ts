@@ -65,7 +65,7 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
       method: 'POST',
       url: '/memories/import',
       summary:
-        'Memories and conversations from a file. A record that fails is named, the others go in; the same file again adds nothing',
+        'Memories and conversations from a file. A record that fails is named, the others go in; records with ids are added once',
       tag,
       auth: true,
       query: importQuery,
