@@ -1,5 +1,6 @@
 /** From a record of the extension's own database to the op that writes it as a memory, as much of it as can be written. */
 import { v5 } from 'uuid';
+import { adoptedIdName, adoptedIdNamespace } from '../core/adopted-id.ts';
 import { type MemoryId, parseId } from '../core/ids.ts';
 import { memoryLimits, type Source } from '../core/memory.ts';
 import { checkWrite, type RegisterName, type RegisterValue, tagRegister, type Write } from '../core/register.ts';
@@ -11,12 +12,6 @@ export interface AdoptedRecord {
   /** Parts that a memory cannot hold, and why: the rest is adopted without them. */
   readonly leftOut: readonly string[];
 }
-
-/**
- * Ids that are no UUID become one of version 5 in this namespace, of the JSON text `[id, createdAt]`: the same wherever and
- * however often the record is read. Creation time is part of it because ids that count from 1 are the same on two devices.
- */
-export const adoptedIdNamespace = '6f3c8a0e-52d1-4c0b-9b7e-2a4d1f8e6c35';
 
 /**
  * Content that a memory cannot hold is refused with the reason, never cut. Type and scope that are unknown become `fact` and
@@ -64,7 +59,7 @@ function toMemoryId(record: Readonly<Record<string, unknown>>, key: string): Mem
   const id = parseId<MemoryId>(record['id']);
   if (id !== null && id !== nilId) return id;
   const given = typeof record['id'] === 'string' || typeof record['id'] === 'number' ? record['id'] : key;
-  return v5(JSON.stringify([given, toMs(record['createdAt'])]), adoptedIdNamespace) as MemoryId;
+  return v5(adoptedIdName(given, toMs(record['createdAt'])), adoptedIdNamespace) as MemoryId;
 }
 
 /** What the rest is called in a Source, by its name in the record. */

@@ -18,6 +18,7 @@ import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
 import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
 import { registerSearchRoute, type SearchRouteDeps } from './edge/http-search.ts';
 import { registerSyncRoutes, type SyncRouteDeps } from './edge/http-sync.ts';
+import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-transfer.ts';
 import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
 import { RequestLog } from './edge/logger.ts';
@@ -32,6 +33,7 @@ export interface AppDeps
     Omit<MemoryRouteDeps, 'db'>,
     Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
+    TransferRouteDeps,
     SyncSocketDeps {
   readonly config: Config;
 }
@@ -67,6 +69,7 @@ function registerApi(api: FastifyInstance, deps: AppDeps): void {
   registerMemoryChangeRoutes(api, deps);
   registerSearchRoute(api, deps);
   registerIngestRoute(api, deps);
+  registerTransferRoutes(api, deps);
   registerHistoryRoutes(api, deps);
   registerSyncRoutes(api, deps);
   registerAuditRoutes(api, deps);

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /** `aibrain`: the server, and what proves and repairs its store. */
 import { v4 } from 'uuid';
-import type { Epoch, UserId } from '../core/ids.ts';
+import { type Epoch, serverDeviceId, type UserId } from '../core/ids.ts';
+import { createHttpTarget, parseTransferOrders, runTransfer, type TransferOrders } from './cli-transfer.ts';
 import { createAppend } from './command/append.ts';
 import { createCollector } from './command/collector.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
-import { collectorOptions, openDatabase } from './deps.ts';
+import { collectorOptions, createDeps, openDatabase } from './deps.ts';
 import { createHub } from './fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from './infra/database.ts';
 import { migrate } from './infra/migrate.ts';
@@ -14,6 +15,8 @@ import { readUserIds } from './log/read-user-ids.ts';
 import { verifyLog } from './log/verify.ts';
 import { migrationsFolder } from './package.ts';
 import { rebuildProjections } from './project/rebuild.ts';
+import { exportFormats } from './transfer/export-memories.ts';
+import { fileFormats } from './transfer/read-items.ts';
 
 const usage = `aibrain: the memory server
 
@@ -22,6 +25,11 @@ const usage = `aibrain: the memory server
   aibrain rebuild          make the projections again from the log and compare; --swap puts them in place
   aibrain collect          let go of deleted memories that no device can miss any more (TOMBSTONE_DAYS)
   aibrain new-epoch        after restoring a backup, before the servers start: devices compare and bring back what is lost
+  aibrain import FILE…     memories and chats from files: this server's own, the extension's, ChatGPT, Claude, mem0, MCP, CSV,
+                           Markdown. [--format f] [--ingest] [--deduplicate]
+  aibrain export           every memory as a file. [--format ndjson|json|markdown|csv] [--out FILE]
+                           Both ask a running server, [--url http://…] [--token …] or AIBRAIN_URL and AIBRAIN_TOKEN,
+                           or open the database themselves: --user EMAIL
   aibrain config           print the settings: environment variable, value, default, meaning
 
 The embedded database belongs to one process: stop the server before any other command
@@ -42,6 +50,9 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
       return withDatabase(collectAll);
     case 'new-epoch':
       return withDatabase(beginEpochs);
+    case 'import':
+    case 'export':
+      return transferFiles(command, options);
     case 'config':
       return printConfig();
     default:
@@ -50,11 +61,11 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
   }
 }
 
-async function withDatabase(work: (db: Database, config: Config) => Promise<number>): Promise<number> {
+async function withDatabase(work: (db: Database, config: Config) => Promise<number>, tell = say): Promise<number> {
   const config = loadConfig();
   if (!config.ok) return complain(config.error.join('\n'));
   try {
-    const db = await openMigrated(config.value);
+    const db = await openMigrated(config.value, tell);
     try {
       return await work(db, config.value);
     } finally {
@@ -65,9 +76,9 @@ async function withDatabase(work: (db: Database, config: Config) => Promise<numb
   }
 }
 
-async function openMigrated(config: Config): Promise<Database> {
+async function openMigrated(config: Config, tell: (text: string) => void): Promise<Database> {
   const db = await openDatabase(config);
-  say(db.description);
+  tell(db.description);
   await migrate(db, migrationsFolder);
   return db;
 }
@@ -142,6 +153,48 @@ async function beginEpochs(db: Database): Promise<number> {
   return 0;
 }
 
+async function transferFiles(command: 'import' | 'export', args: readonly string[]): Promise<number> {
+  const config = loadConfig();
+  if (!config.ok) return complain(config.error.join('\n'));
+  const { cliUrl: url, cliToken: token } = config.value;
+  const orders = parseTransferOrders(command, args, { url, token });
+  if (!orders.ok) return complain(orders.error);
+  const { email, target } = orders.value;
+  try {
+    if (email === null) return await runTransfer(orders.value, createHttpTarget(target));
+  } catch (error) {
+    return complain(error instanceof Error ? error.message : String(error));
+  }
+  // Standard output is the file's alone.
+  return withDatabase((db, config) => transferInProcess(db, config, orders.value, email), hint);
+}
+
+async function transferInProcess(db: Database, config: Config, orders: TransferOrders, email: string): Promise<number> {
+  const [user] = await db.query<{ user_id: UserId }>('select user_id from accounts where email = $1', [email.toLowerCase()]);
+  if (user === undefined) return complain(`no account has the e-mail ${email}`);
+  const log = { error: (_: object, text: string) => void complain(text), warn: (_: object, text: string) => void complain(text) };
+  const deps = await createDeps(config, { log, db });
+  const writer = { userId: user.user_id, device: { ordinal: 0, id: serverDeviceId } };
+  try {
+    return await runTransfer(orders, {
+      importFile: async ({ path, bytes, format, ...asked }) => {
+        const known = format === null ? null : fileFormats.find((name) => name === format);
+        if (known === undefined) throw new Error(`--format must be one of ${fileFormats.join(', ')}`);
+        const request = { ...asked, format: known };
+        const isZip = known === 'zip' || /\.zip$/i.test(path);
+        return isZip ? deps.transfer.importZip(writer, path, request) : deps.transfer.importStream(writer, bytes, request);
+      },
+      exportFile: async (format) => {
+        const known = exportFormats.find((name) => name === format);
+        if (known === undefined) throw new Error(`--format must be one of ${exportFormats.join(', ')}`);
+        return deps.transfer.exportAll(writer.userId, known);
+      },
+    });
+  } finally {
+    await deps.close();
+  }
+}
+
 function printConfig(): number {
   for (const { name, value, default: byDefault, unit, text } of describeConfig()) {
     const usual = [byDefault === '' ? 'none' : byDefault, unit].filter((part) => part !== '').join(' ');
@@ -157,6 +210,10 @@ function progress(text: string): void {
 function say(text: string): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   process.stdout.write(`${text}\n`);
+}
+
+function hint(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 function complain(text: string): number {

@@ -101,6 +101,8 @@ const settings = {
     'seconds',
     'How long one question to that model may take, its repetitions included.',
   ),
+  cliUrl: row('AIBRAIN_URL', anyText, 'http://127.0.0.1:3000', 'URL', 'The server that aibrain import and export ask.'),
+  cliToken: secretRow('AIBRAIN_TOKEN', anyText, 'token', 'A token or API key for them.'),
   environment: row(
     'NODE_ENV',
     oneOf('development', 'production', 'test'),

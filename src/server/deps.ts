@@ -9,6 +9,7 @@ import { keepJwtSecret } from './access/jwt-secret.ts';
 import { createAppend } from './command/append.ts';
 import { type Collector, createCollector } from './command/collector.ts';
 import type { GroupCommit } from './command/group-commit.ts';
+import type { Writer } from './command/memory-commands.ts';
 import { createMemoryCommands, type MemoryCommands } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
@@ -18,6 +19,7 @@ import type { Embedder } from './embed/embedder.ts';
 import { createEmbedders } from './embed/embedders.ts';
 import { createLexicalEmbedder } from './embed/lexical-embedder.ts';
 import { createOpenAiEmbedder } from './embed/openai-embedder.ts';
+import { toVector } from './embed/to-vector.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
 import type { Database } from './infra/database.ts';
@@ -29,7 +31,7 @@ import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createOpenAiChatModel } from './ingest/openai-chat-model.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
 import { migrationsFolder, readVersion } from './package.ts';
-import { keepOwnVectors, ownVectorModel } from './project/own-vectors.ts';
+import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
 import { projectTexts } from './project/texts.ts';
 import { createVectorIndexes, type VectorIndexes } from './project/vector-index.ts';
@@ -38,6 +40,10 @@ import { nearestMemories } from './read/nearest.ts';
 import { readEmbedded } from './read/read-embedded.ts';
 import { createSearcher, type Searcher } from './read/search.ts';
 import { readServingModel } from './read/serving-model.ts';
+import type { IngestedConversation, KeptEmbedding } from './transfer/import-records.ts';
+import type { FileConversation } from './transfer/item.ts';
+import { createTransfer, type Transfer } from './transfer/transfer.ts';
+import { toIngestRequest } from './transfer/turns.ts';
 
 export interface Deps {
   readonly config: Config;
@@ -51,6 +57,7 @@ export interface Deps {
   readonly memories: MemoryCommands;
   readonly push: PushOps;
   readonly ingest: Ingest;
+  readonly transfer: Transfer;
   readonly accesses: AccessCounts;
   readonly searcher: Searcher;
   /** Monotonic, ms. */
@@ -122,7 +129,16 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       nearest: (request) => nearestMemories(db, request),
       onFailure: (error) => log.warn({ err: error }, 'a search went on without vectors'),
     });
-    const memories = createMemoryCommands({ db, append, newId: () => v7() as MemoryId });
+    const newId = () => v7() as MemoryId;
+    const memories = createMemoryCommands({ db, append, newId });
+    const ingest = createIngest({
+      db,
+      memories,
+      findSimilar: createSimilarBySearch(searcher),
+      model: openChatModel(config),
+      now,
+      onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
+    });
     return {
       config,
       version: readVersion(),
@@ -133,13 +149,14 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       append,
       memories,
       push: createPushOps({ db, append }),
-      ingest: createIngest({
+      ingest,
+      transfer: createTransfer({
         db,
-        memories,
-        findSimilar: createSimilarBySearch(searcher),
-        model: openChatModel(config),
+        append,
+        newId,
         now,
-        onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
+        keepEmbeddings: (userId, embeddings) => keepOwnVectors(db, userId, toOwnVectors(embeddings, model)),
+        ingest: (writer) => (conversation) => ingestFromFile(ingest, writer, conversation),
       }),
       accesses,
       searcher,
@@ -163,6 +180,20 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     if (options.db === undefined) await db.close();
     throw error;
   }
+}
+
+function toOwnVectors(embeddings: readonly KeptEmbedding[], serverModel: string): readonly OwnVector[] {
+  return embeddings.flatMap(({ memoryId, content, numbers, model }) => {
+    const vector = toVector(numbers);
+    return vector === null ? [] : [{ memoryId, content, vector, model: ownVectorModel(model, serverModel) }];
+  });
+}
+
+async function ingestFromFile(ingest: Ingest, writer: Writer, conversation: FileConversation): Promise<IngestedConversation> {
+  const report = await ingest.ingest(writer, { ...toIngestRequest(conversation), dryRun: false });
+  if (!report.ok) return { fault: { code: report.error.code, path: '', message: 'the conversation was not read' } };
+  const { created, updated, skipped } = report.value;
+  return { created: created.length, updated: updated.length, skipped: skipped.length };
 }
 
 /** Null where nobody is named. A server of one's own needs no key. */

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { adoptRecords } from '../../src/client/adopt.ts';
-import { adoptedIdNamespace, toDraft } from '../../src/client/adopt-record.ts';
+import { toDraft } from '../../src/client/adopt-record.ts';
 import { openAdoptionSource } from '../../src/client/adopt-source.ts';
 import type { AdoptionProgress, AdoptOptions } from '../../src/client/client-api.ts';
 import { createLocalReplica, type LocalReplica } from '../../src/client/local-replica.ts';
 import type { ClientStore } from '../../src/client/store.ts';
 import { createVolatilePlace } from '../../src/client/volatile-place.ts';
 import { createVolatileStore } from '../../src/client/volatile-store.ts';
+import { adoptedIdNamespace } from '../../src/core/adopted-id.ts';
 import type { DeviceId, MemoryId } from '../../src/core/ids.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import { newReplicaMeta, type OutboxOp } from '../../src/sync/replica-change.ts';

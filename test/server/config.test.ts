@@ -23,6 +23,8 @@ describe('configuration', () => {
       databaseUrl: null,
       databasePoolSize: 10,
       jwtSecret: null,
+      cliUrl: 'http://127.0.0.1:3000',
+      cliToken: null,
       accessTokenMinutes: 15,
       refreshTokenDays: 30,
       rateLimit: 'on',

@@ -1,6 +1,7 @@
 /** What can be asked of the one write path (LOG-7), and what it answers. */
 
 import type { Change } from '../../core/change.ts';
+import type { Hlc } from '../../core/clock.ts';
 import type { LogEvent } from '../../core/event.ts';
 import type { DeviceId, MemoryId, UserId } from '../../core/ids.ts';
 import type { MemoryState } from '../../core/merge.ts';
@@ -52,7 +53,8 @@ export interface CollectRequest {
 export type AppendRequest = PushRequest | WriteRequest | CollectRequest;
 
 export type Decision =
-  | { readonly write: Change; readonly erase?: boolean }
+  /** `hlc`: the op's stamp in place of the server's clock, for what was written elsewhere at that time. */
+  | { readonly write: Change; readonly erase?: boolean; readonly hlc?: Hlc }
   /** Nothing to write, for the caller to tell apart. */
   | { readonly refuse: string; readonly detail?: string };
 

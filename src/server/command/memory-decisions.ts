@@ -114,7 +114,7 @@ const matches = (state: MemoryState, precondition: Precondition): boolean =>
   precondition === 'any' || precondition.includes(state.seq);
 
 /** The write, unless the merge would reject it: a caller gets an error instead, and the log no event. */
-function acceptable(state: MemoryState | null, memoryId: MemoryId, change: Change): Decision {
+export function acceptable(state: MemoryState | null, memoryId: MemoryId, change: Change): Decision {
   if (change.writes.length === 0) return refuse('unchanged');
   const seen = state?.seq ?? 0;
   const outcome = merge(state, { memoryId, seq: seen + 1, base: seen, device: serverDeviceId, hlc: zeroHlc, at: 0, change });
@@ -132,7 +132,7 @@ const refusalByRejection: Readonly<Record<RejectionCode, RefusalCode>> = {
 const fieldNames = ['content', 'type', 'scope', 'confidence', 'source'] as const;
 
 /** The writes that make the named fields what they should be. */
-function differences(before: MemoryFields | null, after: Partial<MemoryFields>): Write[] {
+export function differences(before: MemoryFields | null, after: Partial<MemoryFields>): Write[] {
   const writes: Write[] = [];
   const add = (register: RegisterName, was: RegisterValue, value: RegisterValue): void => {
     if (!valuesEqual(was, value)) writes.push({ register, value });

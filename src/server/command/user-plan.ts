@@ -179,7 +179,7 @@ class UserDraft {
     const { write, erase } = decision;
     const { memoryId, actor } = request;
     const counter = (this.#clock.get(server.ordinal) ?? 0) + 1;
-    const hlc = this.#nextServerHlc(state);
+    const hlc = decision.hlc ?? this.#nextServerHlc(state);
     const op = { device: server, actor, counter, base: this.#seq, hlc, memoryId, change: write };
     const event = this.#append(erase === undefined ? op : { ...op, erase });
     return { kind: 'written', state: this.#state(memoryId), event };

@@ -1,0 +1,149 @@
+/**
+ * A file of memories over HTTP, beside a bare COPY of the very rows that it became (events and memories, the same columns and
+ * indexes); the server's bytes, and what another user's reads cost meanwhile.
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { PushedOp } from '../../src/protocol/frames.ts';
+import { migrate } from '../../src/server/infra/migrate.ts';
+import type { BenchContext, Benchmark } from '../benchmark.ts';
+import { createFilledUser } from '../benchmark.ts';
+import { copyRowsOf } from '../copied-rows.ts';
+import { createMemories } from '../memory-generator.ts';
+import { openPlace } from '../place.ts';
+import type { Figure } from '../report.ts';
+import { idleMegabytes, peakMegabytes } from '../resident-bytes.ts';
+import type { OurUser } from '../server-under-test.ts';
+import { quantile, summarize } from '../statistics.ts';
+
+const fullMemories = 100_000;
+const otherMemories = 1_000;
+
+export const importing: Benchmark = {
+  name: 'import',
+  async run(context) {
+    const { ours, rounds } = context;
+    if (ours === null) return [];
+    const count = context.sized(fullMemories);
+    const measured: Round[] = [];
+    for (let round = 0; round < rounds; round++) measured.push(await measure(context, ours, count, round));
+    const of = (name: keyof Round) => summarize(measured.map((round) => round[name]));
+    const figure = (name: string, unit: string, rest: Pick<Figure, 'ours' | 'baselineName' | 'baseline' | 'target'>): Figure => ({
+      name: `import ${count}${name}`,
+      unit,
+      ...rest,
+    });
+    return [
+      figure('', '/s', {
+        ours: of('rate'),
+        baselineName: 'copy',
+        baseline: of('copyRate'),
+        target: { of: 'ratio', atLeast: 0.2 },
+      }),
+      figure(', RSS growth', 'MB', { ours: of('growth'), baselineName: '', baseline: null, target: { of: 'ours', atMost: 150 } }),
+      figure(', reads of others p95', 'ms', {
+        ours: of('busyP95'),
+        baselineName: 'idle',
+        baseline: of('idleP95'),
+        target: { of: 'ratio', atMost: 2 },
+      }),
+    ];
+  },
+};
+
+interface Round {
+  readonly rate: number;
+  readonly copyRate: number;
+  readonly growth: number;
+  readonly idleP95: number;
+  readonly busyP95: number;
+}
+
+async function measure(
+  context: BenchContext,
+  ours: NonNullable<BenchContext['ours']>,
+  count: number,
+  seed: number,
+): Promise<Round> {
+  const storage = await context.newStorage();
+  const server = await ours.start(context.cleanup, storage.place);
+  const lines = createMemories(count, seed).map(toLine);
+  const user = await server.register(randomUUID());
+  const { user: other } = await createFilledUser(server, otherMemories, seed + 1);
+  // The first calls compile what they run.
+  await sendFile(server.url, user, createMemories(1_000, seed + 2).map(toLine));
+  const idleP95 = quantile(await readFor(other, async () => new Promise((resolve) => setTimeout(resolve, 3_000))), 0.95);
+  const before = await idleMegabytes(server.pid, 500);
+  let ms = 0;
+  let reads: readonly number[] = [];
+  const peak = await peakMegabytes(server.pid, async () => {
+    reads = await readFor(other, async () => {
+      const start = performance.now();
+      await sendFile(server.url, user, lines);
+      ms = performance.now() - start;
+    });
+  });
+  await server.stop();
+  const copyMs = await copyBare(context, storage.place, count);
+  await storage.drop();
+  return {
+    rate: (count / ms) * 1_000,
+    copyRate: (count / copyMs) * 1_000,
+    growth: peak - before,
+    idleP95,
+    busyP95: quantile(reads, 0.95),
+  };
+}
+
+async function copyBare(context: BenchContext, from: Parameters<typeof openPlace>[0], count: number): Promise<number> {
+  const storage = await context.newStorage();
+  const [source, target] = [await openPlace(from), await openPlace(storage.place)];
+  try {
+    await migrate(target, join(import.meta.dirname, '../../../migrations'));
+    return await copyRowsOf(source, target, count);
+  } finally {
+    await source.close();
+    await target.close();
+    await storage.drop();
+  }
+}
+
+/** One read after the other, ms each, until `work` is done. */
+async function readFor(user: OurUser, work: () => Promise<void>): Promise<readonly number[]> {
+  const times: number[] = [];
+  let isDone = false;
+  const working = work().finally(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    const start = performance.now();
+    await user.listMemories(50);
+    times.push(performance.now() - start);
+  }
+  await working;
+  return times;
+}
+
+async function sendFile(url: string, user: OurUser, lines: readonly string[]): Promise<void> {
+  const pieces = Array.from({ length: Math.ceil(lines.length / 200) }, (_, index) =>
+    Buffer.from(lines.slice(200 * index, 200 * (index + 1)).join('')),
+  );
+  const response = await fetch(`${url}/api/v1/memories/import`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/x-ndjson' },
+    body: Readable.toWeb(Readable.from(pieces)) as ReadableStream<Uint8Array>,
+    duplex: 'half',
+  } as RequestInit);
+  const report = (await response.json()) as { readonly imported?: number };
+  if (report.imported !== lines.length) throw new Error(`imported ${JSON.stringify(report).slice(0, 500)}`);
+}
+
+function toLine({ memoryId, hlc, change }: PushedOp): string {
+  const tags = change.writes.flatMap(({ register }) => (register.startsWith('tags/') ? [register.slice(5)] : []));
+  const fields = Object.fromEntries(
+    change.writes.filter(({ register }) => !register.startsWith('tags/')).map(({ register, value }) => [register, value]),
+  );
+  const at = new Date(hlc.ms).toISOString();
+  return `${JSON.stringify({ id: memoryId, ...fields, tags, createdAt: at, updatedAt: at })}\n`;
+}
