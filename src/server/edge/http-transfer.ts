@@ -4,10 +4,11 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
+import { detectContainer } from '../transfer/detect-format.ts';
 import { exportFiles, exportFormats } from '../transfer/export-memories.ts';
 import type { ImportReport } from '../transfer/import-records.ts';
 import { type Bytes, transferLimits } from '../transfer/item.ts';
-import { type FileFormat, fileFormats, UnknownFormat } from '../transfer/read-items.ts';
+import { type FileFormat, fileFormats, peek, UnknownFormat } from '../transfer/read-items.ts';
 import type { ImportRequest, Transfer } from '../transfer/transfer.ts';
 import { flag } from './query-values.ts';
 import { route } from './route.ts';
@@ -90,16 +91,19 @@ type Principal = Parameters<Transfer['importStream']>[0];
 async function importBody(
   transfer: Transfer,
   writer: Principal,
-  bytes: Bytes,
+  body: Bytes,
   asked: ImportRequest,
   mediaType: string,
 ): Promise<ImportReport> {
-  if (asked.format !== 'zip' && mediaType !== 'application/json') return transfer.importStream(writer, bytes, asked);
+  const { head, bytes } = await peek(body);
+  const isZip = asked.format === 'zip' || detectContainer(head) === 'zip';
+  if (!isZip && mediaType !== 'application/json') return transfer.importStream(writer, bytes, asked);
   await using spooled = await spoolBody(bytes);
-  if (asked.format === 'zip') return transfer.importZip(writer, spooled.path, asked);
+  // Awaited here: the file is gone when this scope ends.
+  if (isZip) return await transfer.importZip(writer, spooled.path, asked);
   // `deduplicate` may stand behind the memories, and is needed before them.
   const deduplicate = asked.deduplicate || asksToDeduplicate(await spooled.ends(endBytes));
-  return transfer.importStream(writer, createReadStream(spooled.path), { ...asked, deduplicate });
+  return await transfer.importStream(writer, createReadStream(spooled.path), { ...asked, deduplicate });
 }
 
 /** Where a member beside the list can stand. */

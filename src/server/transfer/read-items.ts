@@ -68,7 +68,8 @@ async function* readJson(bytes: Bytes, root: 'array' | 'object', format: JsonFor
   }
 }
 
-async function peek(bytes: Bytes): Promise<{ readonly head: Uint8Array; readonly bytes: Bytes }> {
+/** The beginning of a file, and the whole of it. */
+export async function peek(bytes: Bytes): Promise<{ readonly head: Uint8Array; readonly bytes: Bytes }> {
   const source = bytes[Symbol.asyncIterator]();
   const first: Uint8Array[] = [];
   let length = 0;

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { type Entry, open, type ZipFile } from 'yauzl';
 import { type Bytes, fault, type Item, transferLimits } from './item.ts';
+import { UnknownFormat } from './read-items.ts';
 
 const zipLimits = {
   entries: 20_000,
@@ -38,9 +39,14 @@ export async function* readZip(path: string, readFile: ReadFile): AsyncGenerator
         continue;
       }
       const from = index;
-      for await (const item of readFile(await openEntry(zip, entry), entry.fileName)) {
-        yield { ...item, index: from + item.index, place: `${entry.fileName}, ${item.place}` };
-        index = Math.max(index, from + item.index + 1);
+      try {
+        for await (const item of readFile(await openEntry(zip, entry), entry.fileName)) {
+          yield { ...item, index: from + item.index, place: `${entry.fileName}, ${item.place}` };
+          index = Math.max(index, from + item.index + 1);
+        }
+      } catch (error) {
+        if (!(error instanceof UnknownFormat)) throw error;
+        yield failed(error.message, entry.fileName);
       }
     }
   } catch (error) {

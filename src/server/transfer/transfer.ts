@@ -23,7 +23,7 @@ export interface ImportRequest {
 export interface Transfer {
   /** @throws UnknownFormat, and what the source throws; what was read before is written then. */
   importStream(writer: Writer, bytes: Bytes, request: ImportRequest): Promise<ImportReport>;
-  /** A file on the disk: a zip must be one. */
+  /** A file on the disk: a zip must be one. A format other than `zip` is that of the files in it. */
   importZip(writer: Writer, path: string, request: ImportRequest): Promise<ImportReport>;
   exportAll(userId: UserId, format: ExportFormat): AsyncGenerator<string>;
 }
@@ -40,7 +40,7 @@ export function createTransfer(deps: TransferDeps): Transfer {
       importRecords(
         deps,
         writer,
-        readZip(path, (bytes) => readItems(bytes, null)),
+        readZip(path, (bytes) => readItems(bytes, request.format === 'zip' ? null : request.format)),
         optionsOf(writer, request),
       ),
     exportAll: (userId, format) => exportMemories(deps.db, userId, format),
