@@ -80,7 +80,7 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
       const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
       const format = query.format ?? formatByMediaType[mediaType] ?? null;
       const asked: ImportRequest = { format, deduplicate: query.deduplicate === true, ingest: query.ingest === true };
-      const bytes = limited(body);
+      const bytes = limited(body, () => request.log.info('an upload was cut'));
       return { status: 200, body: await named(() => importBody(transfer, principal, bytes, asked, mediaType)) };
     },
   );
@@ -116,14 +116,23 @@ function asksToDeduplicate({ first, last }: { readonly first: string; readonly l
   return /"deduplicate"\s*:\s*true/.test(`${before} ${last.slice(last.lastIndexOf(']') + 1)}`);
 }
 
-async function* limited(body: Readable): AsyncGenerator<Uint8Array> {
+async function* limited(body: Readable, onCut: () => void): AsyncGenerator<Uint8Array> {
   let length = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > transferLimits.fileBytes) throw new AppError('too_large');
-    yield chunk;
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      length += chunk.length;
+      if (length > transferLimits.fileBytes) throw new AppError('too_large');
+      yield chunk;
+    }
+  } catch (error) {
+    if (!isCut(error)) throw error;
+    // Nobody is there to read an answer; as an error that nobody expected it would be logged as one of ours.
+    onCut();
+    throw new AppError('invalid_request', 'The upload was cut.');
   }
 }
+
+const isCut = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
 
 async function named<T>(work: () => Promise<T>): Promise<T> {
   try {

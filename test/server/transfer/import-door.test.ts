@@ -7,9 +7,10 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import yazl from 'yazl';
 import type { MemoryJson } from '../../../src/server/edge/memory-json.ts';
-import { type Api, type MemoryList, useServer, type Verdict } from '../../support/api.ts';
+import { type Api, createApi, type MemoryList, useServer, type Verdict } from '../../support/api.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 import { send } from '../../support/http.ts';
+import { startTestServer } from '../../support/server.ts';
 
 interface Report {
   readonly imported: number;
@@ -74,6 +75,29 @@ const contentsOf = async (api: Api): Promise<readonly string[]> => {
   const { memories } = (await api.get<MemoryList>('/memories?limit=100')).body;
   return memories.map(({ content }) => content).sort();
 };
+
+/** Sends this much and no more, then cuts the line when told to. */
+function begin(url: string, api: Api, headers: Readonly<Record<string, string>>, text: string): { cut(): void } {
+  const sent = request(`${url}/api/v1/memories/import`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${api.user.token}`, ...headers },
+  });
+  sent.on('error', () => undefined);
+  sent.write(text);
+  return { cut: () => sent.destroy() };
+}
+
+it('[house] an upload that is cut is no error of the server', async () => {
+  const log: string[] = [];
+  await using server = await startTestServer({ env: { LOG_LEVEL: 'info' }, log: { write: (line) => void log.push(line) } });
+  const api = createApi(server.url, await server.register());
+  const cutShort = begin(server.url, api, ndjson, '{"content":"one"}\n'.repeat(1_000));
+  await expect.poll(() => api.head(), { timeout: 10_000 }).toBeGreaterThan(0);
+  cutShort.cut();
+  await expect.poll(() => log.join(''), { timeout: 10_000 }).toContain('an upload was cut');
+  await api.get('/memories');
+  expect(log.join('')).not.toContain('unexpected error');
+}, 30_000);
 
 describeOnEachEngine('files through the door', (open) => {
   const fixture = useServer(open);
@@ -181,17 +205,6 @@ describeOnEachEngine('files through the door', (open) => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  /** Sends this much and no more, then cuts the line when told to. */
-  function begin(api: Api, headers: Readonly<Record<string, string>>, text: string): { cut(): void } {
-    const sent = request(`${fixture.server.url}/api/v1/memories/import`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${api.user.token}`, ...headers },
-    });
-    sent.on('error', () => undefined);
-    sent.write(text);
-    return { cut: () => sent.destroy() };
-  }
-
   it('[LOG-1] an upload that is cut leaves whole memories only, and the file sent again completes them', async () => {
     const api = await login();
     const contents = Array.from({ length: 2_000 }, (_, index) => `memory ${index} ${'of some length '.repeat(5)}`);
@@ -200,7 +213,7 @@ describeOnEachEngine('files through the door', (open) => {
     );
     const whole = lines.join('\n');
     const upTo = whole.lastIndexOf('"tags"');
-    const cutShort = begin(api, ndjson, whole.slice(0, upTo));
+    const cutShort = begin(fixture.server.url, api, ndjson, whole.slice(0, upTo));
     await expect.poll(() => api.head(), { timeout: 10_000 }).toBeGreaterThan(0);
     cutShort.cut();
     const again = await upload(api, whole, ndjson);
@@ -222,6 +235,7 @@ describeOnEachEngine('files through the door', (open) => {
   it('[house] of a JSON upload that is cut nothing is written, and nothing stays on the disk', async () => {
     const api = await login();
     const cutShort = begin(
+      fixture.server.url,
       api,
       { 'content-type': 'application/json' },
       `{"memories":[${'{"content":"one"},'.repeat(1_000)}{"con`,
