@@ -17,9 +17,10 @@ import { rebuildProjections } from './project/rebuild.ts';
 import { askSecret } from './terminal/ask-secret.ts';
 import { openCliSession } from './terminal/cli-session.ts';
 import { createHttpTarget, parseTransferOrders, runTransfer, type TransferOrders } from './terminal/transfer-files.ts';
-import { exportFormats } from './transfer/export-memories.ts';
+
 import { fileFormats } from './transfer/read-items.ts';
 import { isZipFile } from './transfer/read-zip.ts';
+import { exportFormats } from './transfer/write-memories.ts';
 
 const usage = `aibrain: the memory server
 

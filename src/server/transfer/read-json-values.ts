@@ -34,6 +34,7 @@ function createReader(root: keyof typeof paths, maxBytes: number) {
   let found: JsonValue[] = [];
   let sinceLast = 0;
   const parser = new JSONParser({ paths: [...paths[root]], keepStack: false, stringBufferSize: 65_536 });
+  keepMarks(parser);
   parser.onValue = ({ value }) => {
     found.push(sinceLast > maxBytes + pieceBytes ? { problem: `has more than ${maxBytes} bytes` } : { value });
     sinceLast = 0;
@@ -64,4 +65,13 @@ function createReader(root: keyof typeof paths, maxBytes: number) {
       return taken;
     },
   };
+}
+
+/**
+ * A string may begin with U+FEFF. The parser takes it for the byte order mark of a file and drops it, and has no option for
+ * that; so the decoder of its strings is replaced.
+ */
+function keepMarks(parser: JSONParser): void {
+  const strings: unknown = Reflect.get(Reflect.get(parser, 'tokenizer') as object, 'bufferedString');
+  Reflect.set(strings as object, 'decoder', new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }));
 }

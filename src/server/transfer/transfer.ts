@@ -2,11 +2,12 @@
 
 import type { UserId } from '../../core/ids.ts';
 import type { Writer } from '../command/memory-commands.ts';
-import { type ExportFormat, exportMemories } from './export-memories.ts';
+import { exportMemories } from './export-memories.ts';
 import { type ImportDeps, type ImportReport, type IngestConversation, importRecords } from './import-records.ts';
 import type { Bytes } from './item.ts';
 import { type FileFormat, readItems } from './read-items.ts';
 import { readZip } from './read-zip.ts';
+import type { ExportFormat } from './write-memories.ts';
 
 export interface TransferDeps extends ImportDeps {
   readonly ingest: (writer: Writer) => IngestConversation;
