@@ -31,7 +31,7 @@ const usage = `aibrain: the memory server
   aibrain new-epoch        after restoring a backup, before the servers start: devices compare and bring back what is lost
   aibrain import FILE…     memories and chats from files: this server's own, the extension's, ChatGPT, Claude, mem0, MCP, CSV,
                            Markdown. [--format f] [--ingest] [--deduplicate]
-  aibrain export           every memory as a file. [--format ndjson|json|markdown|csv] [--out FILE]
+  aibrain export           every memory as a file. [--format ndjson|json|markdown|csv] [--out FILE] [--deleted]
                            Both ask a running server, [--url http://…] or AIBRAIN_URL, as --email EMAIL (the password is
                            asked for, or AIBRAIN_PASSWORD) or with --token or AIBRAIN_TOKEN; or they open the database
                            themselves: --user EMAIL
@@ -208,10 +208,10 @@ async function transferInProcess(db: Database, config: Config, orders: TransferO
         const isZip = known === 'zip' || (await isZipFile(path));
         return isZip ? deps.transfer.importZip(writer, path, request) : deps.transfer.importStream(writer, bytes, request);
       },
-      exportFile: async (format) => {
+      exportFile: async ({ format, deleted }) => {
         const known = exportFormats.find((name) => name === format);
         if (known === undefined) throw new Error(`--format must be one of ${exportFormats.join(', ')}`);
-        return deps.transfer.exportAll(writer.userId, known);
+        return deps.transfer.exportAll(writer.userId, { format: known, withDeleted: deleted });
       },
     });
   } finally {

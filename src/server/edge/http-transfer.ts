@@ -38,6 +38,11 @@ const importQuery = z.strictObject({
   ingest: flag.optional().meta({ description: 'Conversations become memories, in place of being kept turn by turn.' }),
 });
 
+const exportQuery = z.strictObject({
+  format: z.enum(exportFormats).default('ndjson'),
+  deleted: flag.optional().meta({ description: 'Deleted ones too, marked as such; an import passes over them.' }),
+});
+
 const importAnswer = z.object({
   imported: z.int(),
   updated: z.int(),
@@ -150,19 +155,22 @@ function registerExport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
     {
       method: 'GET',
       url: '/memories/export',
-      summary: 'Every live memory as a file, which an import takes back',
+      summary: 'The memories as a file, which an import takes back',
       tag,
       auth: true,
-      query: z.strictObject({ format: z.enum(exportFormats).default('ndjson') }),
+      query: exportQuery,
       answers: { 200: { mediaTypes: Object.values(exportFiles).map(({ mediaType }) => mediaType.replace(/;.*/, '')) } },
     },
-    ({ principal: { userId }, query: { format } }) => {
+    ({ principal: { userId }, query: { format, deleted } }) => {
       const { mediaType, extension } = exportFiles[format];
       const headers = { 'content-type': mediaType, 'content-disposition': `attachment; filename="memories.${extension}"` };
       return {
         status: 200,
         headers,
-        body: Readable.from(transfer.exportAll(userId, format), { objectMode: true, highWaterMark: 1 }),
+        body: Readable.from(transfer.exportAll(userId, { format, withDeleted: deleted === true }), {
+          objectMode: true,
+          highWaterMark: 1,
+        }),
       };
     },
   );

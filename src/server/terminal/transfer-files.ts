@@ -14,6 +14,8 @@ export interface TransferOrders {
   readonly format: string | null;
   readonly ingest: boolean;
   readonly deduplicate: boolean;
+  /** Exports deleted ones too. */
+  readonly deleted: boolean;
   /** Standard output where it is null. */
   readonly out: string | null;
   readonly target: TargetOrders;
@@ -34,9 +36,14 @@ export interface FileToImport {
   readonly deduplicate: boolean;
 }
 
+export interface FileToExport {
+  readonly format: string;
+  readonly deleted: boolean;
+}
+
 export interface TransferTarget {
   importFile(file: FileToImport): Promise<FileReport>;
-  exportFile(format: string): Promise<AsyncIterable<string | Uint8Array>>;
+  exportFile(file: FileToExport): Promise<AsyncIterable<string | Uint8Array>>;
 }
 
 interface FileReport {
@@ -58,14 +65,24 @@ export function parseTransferOrders(
     const { values, positionals: files } = parseArgs({
       args: [...args],
       allowPositionals: command === 'import',
-      options: { format: text, out: text, user: text, email: text, url: text, token: text, ingest: yes, deduplicate: yes },
+      options: {
+        format: text,
+        out: text,
+        user: text,
+        email: text,
+        url: text,
+        token: text,
+        ingest: yes,
+        deduplicate: yes,
+        deleted: yes,
+      },
     });
     if (command === 'import' && files.length === 0) return err('import needs a file');
-    const { ingest, deduplicate, format = null, out = null } = values;
+    const { ingest, deduplicate, deleted, format = null, out = null } = values;
     const target = toTarget(values, given);
     if (target === null)
       return err('whose memories? --email EMAIL, or --token or AIBRAIN_TOKEN; or --user EMAIL without a server');
-    return ok({ command, files, format, ingest, deduplicate, out, target });
+    return ok({ command, files, format, ingest, deduplicate, deleted, out, target });
   } catch (error) {
     return err(error instanceof Error ? error.message : String(error));
   }
@@ -86,7 +103,7 @@ function toTarget(
 /** The exit code: 1 when a record failed. */
 export async function runTransfer(orders: TransferOrders, target: TransferTarget): Promise<number> {
   if (orders.command === 'export') {
-    const file = Readable.from(await target.exportFile(orders.format ?? 'ndjson'));
+    const file = Readable.from(await target.exportFile({ format: orders.format ?? 'ndjson', deleted: orders.deleted }));
     if (orders.out === null) await pipeline(file, process.stdout, { end: false });
     else await pipeline(file, createWriteStream(orders.out));
     return 0;
@@ -169,8 +186,8 @@ export function createHttpTarget({ url, token }: HttpTarget): TransferTarget {
       const response = await callServer({ url, path: `/memories/import?${query}`, token: await token(), init });
       return (await response.json()) as FileReport;
     },
-    async exportFile(format) {
-      const path = `/memories/export?${new URLSearchParams({ format })}`;
+    async exportFile({ format, deleted }) {
+      const path = `/memories/export?${new URLSearchParams({ format, ...(deleted && { deleted: 'true' }) })}`;
       const { body } = await callServer({ url, path, token: await token() });
       if (body === null) throw new Error('the server sent no file');
       return Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) as AsyncIterable<Uint8Array>;

@@ -1,4 +1,4 @@
-/** Every live memory of a user as a file, page by page: a page is read when the one before was taken. */
+/** The memories of a user as a file, page by page: a page is read when the one before was taken. */
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Memory } from '../../core/memory.ts';
 import type { Queryable } from '../infra/database.ts';
@@ -14,18 +14,25 @@ export const exportFiles = {
 
 const pageSize = 500;
 
-/**
- * By id, newest first. The pages are no single snapshot, which would hold a connection for as long as the slowest reader
- * takes; a memory that is written meanwhile is in the file as it was or as it is.
- */
-export function exportMemories(db: Queryable, userId: UserId, format: ExportFormat): AsyncGenerator<string> {
-  return writeMemories(livePages(db, userId), format);
+export interface ExportRequest {
+  readonly format: ExportFormat;
+  /** Deleted ones too, and said to be; an import passes over them. What was erased is never there. */
+  readonly withDeleted: boolean;
 }
 
-async function* livePages(db: Queryable, userId: UserId): AsyncGenerator<readonly Memory[]> {
+/**
+ * By id, newest first. The pages are no single snapshot: it would hold a connection, of ten or on PGlite the only one, for as
+ * long as the slowest reader takes. Ids never change, so each memory that is there all the time is in the file once, as it was
+ * when its page was read, and one that is made or deleted meanwhile is there or not.
+ */
+export function exportMemories(db: Queryable, userId: UserId, { format, withDeleted }: ExportRequest): AsyncGenerator<string> {
+  return writeMemories(pagesOf(db, userId, withDeleted), format);
+}
+
+async function* pagesOf(db: Queryable, userId: UserId, withDeleted: boolean): AsyncGenerator<readonly Memory[]> {
   for (let after: MemoryId | null = null, isLast = false; !isLast; ) {
     const page = await readSnapshot(db, { userId, after, maxMemories: pageSize });
-    yield page.memories.filter((memory) => !memory.deleted && !memory.erased);
+    yield page.memories.filter((memory) => !memory.erased && (withDeleted || !memory.deleted));
     after = page.memories.at(-1)?.id ?? null;
     isLast = page.isLast || after === null;
   }

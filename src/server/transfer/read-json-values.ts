@@ -2,7 +2,8 @@
 import { JSONParser } from '@streamparser/json';
 import type { Bytes } from './item.ts';
 
-export type JsonValue = { readonly value: unknown } | { readonly problem: string };
+/** `bytes`: the record has at least so many in the file, and at most two pieces more. */
+export type JsonValue = { readonly value: unknown; readonly bytes: number } | { readonly problem: string };
 
 /** Where the records are, in a file that is a list and in one that is an object. */
 const paths = { array: ['$.*'], object: ['$.memories.*', '$.results.*', '$.conversations.*', '$.chats.*'] } as const;
@@ -36,7 +37,8 @@ function createReader(root: keyof typeof paths, maxBytes: number) {
   const parser = new JSONParser({ paths: [...paths[root]], keepStack: false, stringBufferSize: 65_536 });
   keepMarks(parser);
   parser.onValue = ({ value }) => {
-    found.push(sinceLast > maxBytes + pieceBytes ? { problem: `has more than ${maxBytes} bytes` } : { value });
+    const bytes = Math.max(0, sinceLast - pieceBytes);
+    found.push(bytes > maxBytes ? { problem: `has more than ${maxBytes} bytes` } : { value, bytes });
     sinceLast = 0;
   };
   const guarded = (work: () => void): string | null => {

@@ -2,12 +2,11 @@
 
 import type { UserId } from '../../core/ids.ts';
 import type { Writer } from '../command/memory-commands.ts';
-import { exportMemories } from './export-memories.ts';
+import { type ExportRequest, exportMemories } from './export-memories.ts';
 import { type ImportDeps, type ImportReport, type IngestConversation, importRecords } from './import-records.ts';
 import type { Bytes } from './item.ts';
 import { type FileFormat, readItems } from './read-items.ts';
 import { readZip } from './read-zip.ts';
-import type { ExportFormat } from './write-memories.ts';
 
 export interface TransferDeps extends ImportDeps {
   readonly ingest: (writer: Writer) => IngestConversation;
@@ -26,7 +25,7 @@ export interface Transfer {
   importStream(writer: Writer, bytes: Bytes, request: ImportRequest): Promise<ImportReport>;
   /** A file on the disk: a zip must be one. A format other than `zip` is that of the files in it. */
   importZip(writer: Writer, path: string, request: ImportRequest): Promise<ImportReport>;
-  exportAll(userId: UserId, format: ExportFormat): AsyncGenerator<string>;
+  exportAll(userId: UserId, request: ExportRequest): AsyncGenerator<string>;
 }
 
 export function createTransfer(deps: TransferDeps): Transfer {
@@ -44,6 +43,6 @@ export function createTransfer(deps: TransferDeps): Transfer {
         readZip(path, (bytes) => readItems(bytes, request.format === 'zip' ? null : request.format)),
         optionsOf(writer, request),
       ),
-    exportAll: (userId, format) => exportMemories(deps.db, userId, format),
+    exportAll: (userId, request) => exportMemories(deps.db, userId, request),
   };
 }

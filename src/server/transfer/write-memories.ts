@@ -39,6 +39,7 @@ const csvColumns = [
   'title',
   'createdAt',
   'updatedAt',
+  'deleted',
 ];
 
 const writers: Readonly<Record<ExportFormat, FileWriter>> = {
@@ -54,9 +55,9 @@ const writers: Readonly<Record<ExportFormat, FileWriter>> = {
 };
 
 /** What an import takes back. */
-function toRecord({ id, content, type, scope, confidence, tags, source, createdAt, updatedAt }: Memory) {
+function toRecord({ id, content, type, scope, confidence, tags, source, createdAt, updatedAt, deleted }: Memory) {
   const times = { createdAt: new Date(createdAt).toISOString(), updatedAt: new Date(updatedAt).toISOString() };
-  return { id, content, type, scope, confidence, tags, source, ...times };
+  return { id, content, type, scope, confidence, tags, source, ...times, ...(deleted && { deleted }) };
 }
 
 /** The content to be read, and the rest in a comment. */
@@ -84,5 +85,6 @@ function toRow(memory: Memory): readonly string[] {
     title,
     createdAt,
     updatedAt,
+    memory.deleted ? 'true' : '',
   ];
 }
