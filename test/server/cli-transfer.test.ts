@@ -128,6 +128,11 @@ it('[house] what cannot be done is said, and fails', async () => {
   expect(await said(['export'], { ...withToken(), AIBRAIN_URL: 'http://127.0.0.1:1' })).toContain(
     'http://127.0.0.1:1 does not answer',
   );
+  // The answer comes while the body is still being sent.
+  const large = await file('large.ndjson', '{"content":"one of many"}\n'.repeat(400_000));
+  expect(await said(['import', large, '--token', 'wrong'])).toBe(
+    `aibrain: ${large}: 401 The token is missing, expired, malformed, or its session has ended.\n`,
+  );
   // The server has the folder.
   expect(await said(['export', '--user', credentials.email])).toMatch(/^aibrain: /);
 }, 60_000);

@@ -1,7 +1,8 @@
 /** A session of the command line with a running server, by e-mail and password; it ends with the command. */
 import { hostname, userInfo } from 'node:os';
+import { json } from 'node:stream/consumers';
 import { v5 } from 'uuid';
-import { callServer } from './call-server.ts';
+import { callServer, jsonBody } from './call-server.ts';
 
 export interface CliSession {
   /** Valid for minutes yet, however long the command runs. */
@@ -26,10 +27,8 @@ const renewBeforeMs = 300_000;
 
 /** @param now Unix ms. */
 export async function openCliSession({ url, email, password }: CliLogin, now: () => number): Promise<CliSession> {
-  const post = async (path: string, body: object): Promise<Tokens> => {
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-    return (await (await callServer({ url, path, init })).json()) as Tokens;
-  };
+  const post = async (path: string, body: object): Promise<Tokens> =>
+    (await json(await callServer({ url, method: 'POST', path, body: jsonBody(body) }))) as Tokens;
   let tokens = await post('/auth/login', { email, password, device: thisDevice() });
   const token = async (): Promise<string> => {
     if (Date.parse(tokens.tokenExpiresAt) - now() < renewBeforeMs)
@@ -39,7 +38,7 @@ export async function openCliSession({ url, email, password }: CliLogin, now: ()
   return {
     token,
     async end() {
-      await callServer({ url, path: '/auth/logout', token: await token(), init: { method: 'POST' } });
+      (await callServer({ url, method: 'POST', path: '/auth/logout', token: await token() })).resume();
     },
   };
 }

@@ -2,6 +2,7 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
@@ -181,16 +182,18 @@ export function createHttpTarget({ url, token }: HttpTarget): TransferTarget {
         ...(deduplicate && { deduplicate: 'true' }),
       });
       const mediaType = mediaTypes.find(([ending]) => ending.test(path))?.[1] ?? 'application/octet-stream';
-      const body = Readable.toWeb(Readable.from(bytes)) as ReadableStream<Uint8Array>;
-      const init = { method: 'POST', headers: { 'content-type': mediaType }, body, duplex: 'half' } as const;
-      const response = await callServer({ url, path: `/memories/import?${query}`, token: await token(), init });
-      return (await response.json()) as FileReport;
+      const answer = await callServer({
+        url,
+        method: 'POST',
+        path: `/memories/import?${query}`,
+        token: await token(),
+        body: { mediaType, bytes },
+      });
+      return (await json(answer)) as FileReport;
     },
     async exportFile({ format, deleted }) {
-      const path = `/memories/export?${new URLSearchParams({ format, ...(deleted && { deleted: 'true' }) })}`;
-      const { body } = await callServer({ url, path, token: await token() });
-      if (body === null) throw new Error('the server sent no file');
-      return Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) as AsyncIterable<Uint8Array>;
+      const query = new URLSearchParams({ format, ...(deleted && { deleted: 'true' }) });
+      return callServer({ url, method: 'GET', path: `/memories/export?${query}`, token: await token() });
     },
   };
 }
