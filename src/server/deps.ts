@@ -33,7 +33,7 @@ import { createSimilarBySearch } from './ingest/similar-by-search.ts';
 import { migrationsFolder, readVersion } from './package.ts';
 import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
-import { projectTexts } from './project/texts.ts';
+import { stepTexts } from './project/texts.ts';
 import { createVectorIndexes, type VectorIndexes } from './project/vector-index.ts';
 import { type AccessCounts, startAccessCounts } from './read/access-counts.ts';
 import { nearestMemories } from './read/nearest.ts';
@@ -117,7 +117,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       config.embeddingModel,
     );
     const { model } = embedders.present;
-    const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
+    const recall = startRecall({ db, hub, append, now, log, metrics, access }, config, embedders.present);
     const stopPoll = startHeadPoll(
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
@@ -231,8 +231,11 @@ function providerOf(config: Config): ((model: string) => Embedder) | null {
   return (model) => createOpenAiEmbedder(deps, { model });
 }
 
+/** An import may write for minutes; words and vectors of others do not wait for its end. */
+const recallPatienceMs = 2_000;
+
 function startRecall(
-  { db, hub, now, log, metrics, access }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'metrics' | 'access'>,
+  { db, hub, append, now, log, metrics, access }: Pick<Deps, 'db' | 'hub' | 'append' | 'now' | 'log' | 'metrics' | 'access'>,
   config: Config,
   embedder: Embedder,
 ): RecallWorker {
@@ -251,7 +254,8 @@ function startRecall(
     embedder,
     now,
     random: Math.random,
-    projectTexts: (userId) => projectTexts(db, userId),
+    stepTexts: (userId) => stepTexts(db, userId),
+    untilQuiet: () => Promise.race([append.idle(), wait(recallPatienceMs, undefined, { ref: false })]),
     onEmbedded: metrics.embedded,
     onCaughtUp: (userId) => indexes?.soon(userId),
     onError,

@@ -11,8 +11,10 @@ export interface RecallWorkerDeps extends Omit<VectorDeps, 'signal'> {
   readonly hub: { onCommit(tell: (userId: UserId) => void): () => void };
   /** In [0, 1). */
   readonly random: () => number;
-  /** Another projection that follows the log, for one user up to its head; runs before the vectors, and whether they can be made or not. */
-  readonly projectTexts?: (userId: UserId) => Promise<void>;
+  /** Takes one step of the words of a user, before the vectors and whether these can be made or not. @returns whether they have caught up. */
+  readonly stepTexts: (userId: UserId) => Promise<boolean>;
+  /** Resolves when writes have room for something else: nobody waits for what is made here. */
+  readonly untilQuiet?: () => Promise<void>;
   /** The vectors of this user have caught up. */
   readonly onCaughtUp?: (userId: UserId) => void;
   /** What failed is tried again. */
@@ -119,7 +121,8 @@ class Worker implements RecallWorker {
   /** One step, so that a user with much to do does not hold back the others. Never rejects. */
   async #work(userId: UserId): Promise<void> {
     try {
-      await this.#deps.projectTexts?.(userId);
+      await this.#deps.untilQuiet?.();
+      if (!(await this.#deps.stepTexts(userId))) this.wake(userId);
       if (this.#pause !== null) {
         this.#deferred.add(userId);
         return;
@@ -162,11 +165,10 @@ class Worker implements RecallWorker {
   }
 
   async #wakeUsersBehind(): Promise<void> {
-    const { db, embedder, now, projectTexts } = this.#deps;
-    const withTexts = projectTexts !== undefined;
+    const { db, embedder, now } = this.#deps;
     for (let after: UserId | null = null; !this.#aborter.signal.aborted; ) {
       const formerModelsLeftBefore = now() - (this.#options.formerModelMs ?? 600_000);
-      const request = { model: embedder.model, withTexts, formerModelsLeftBefore, after, limit: pollPage };
+      const request = { model: embedder.model, formerModelsLeftBefore, after, limit: pollPage };
       const users: readonly UserId[] = await readUsersBehind(db, request);
       for (const userId of users) if (!this.#deferred.has(userId)) this.wake(userId);
       after = users.at(-1) ?? null;
