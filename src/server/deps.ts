@@ -117,7 +117,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       config.embeddingModel,
     );
     const { model } = embedders.present;
-    const recall = startRecall({ db, hub, append, now, log, metrics, access }, config, embedders.present);
+    const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
     const stopPoll = startHeadPoll(
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
@@ -231,11 +231,8 @@ function providerOf(config: Config): ((model: string) => Embedder) | null {
   return (model) => createOpenAiEmbedder(deps, { model });
 }
 
-/** An import may write for minutes; words and vectors of others do not wait for its end. */
-const recallPatienceMs = 2_000;
-
 function startRecall(
-  { db, hub, append, now, log, metrics, access }: Pick<Deps, 'db' | 'hub' | 'append' | 'now' | 'log' | 'metrics' | 'access'>,
+  { db, hub, now, log, metrics, access }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'metrics' | 'access'>,
   config: Config,
   embedder: Embedder,
 ): RecallWorker {
@@ -255,7 +252,6 @@ function startRecall(
     now,
     random: Math.random,
     stepTexts: (userId) => stepTexts(db, userId),
-    untilQuiet: () => Promise.race([append.idle(), wait(recallPatienceMs, undefined, { ref: false })]),
     onEmbedded: metrics.embedded,
     onCaughtUp: (userId) => indexes?.soon(userId),
     onError,
