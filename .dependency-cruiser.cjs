@@ -71,6 +71,10 @@ const serverFolders = {
     may: ['^src/(core|protocol)/', '^src/server/(log|project|infra|text|embed)/'],
     why: 'Reads are not writes (LOG-7): no way leads from here to command.',
   },
+  terminal: {
+    may: ['^src/core/'],
+    why: 'The command line asks a running server over HTTP, as anybody does; what it does in this process cli.ts brings.',
+  },
   infra: {
     may: [],
     why: 'Databases and files know nothing of memories, so the same engine serves every folder above.',

@@ -2,7 +2,6 @@
 /** `aibrain`: the server, and what proves and repairs its store. */
 import { v4 } from 'uuid';
 import { type Epoch, serverDeviceId, type UserId } from '../core/ids.ts';
-import { createHttpTarget, parseTransferOrders, runTransfer, type TransferOrders } from './cli-transfer.ts';
 import { createAppend } from './command/append.ts';
 import { createCollector } from './command/collector.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
@@ -15,8 +14,13 @@ import { readUserIds } from './log/read-user-ids.ts';
 import { verifyLog } from './log/verify.ts';
 import { migrationsFolder } from './package.ts';
 import { rebuildProjections } from './project/rebuild.ts';
-import { exportFormats } from './transfer/export-memories.ts';
+import { askSecret } from './terminal/ask-secret.ts';
+import { openCliSession } from './terminal/cli-session.ts';
+import { createHttpTarget, parseTransferOrders, runTransfer, type TransferOrders } from './terminal/transfer-files.ts';
+
 import { fileFormats } from './transfer/read-items.ts';
+import { isZipFile } from './transfer/read-zip.ts';
+import { exportFormats } from './transfer/write-memories.ts';
 
 const usage = `aibrain: the memory server
 
@@ -27,9 +31,10 @@ const usage = `aibrain: the memory server
   aibrain new-epoch        after restoring a backup, before the servers start: devices compare and bring back what is lost
   aibrain import FILE…     memories and chats from files: this server's own, the extension's, ChatGPT, Claude, mem0, MCP, CSV,
                            Markdown. [--format f] [--ingest] [--deduplicate]
-  aibrain export           every memory as a file. [--format ndjson|json|markdown|csv] [--out FILE]
-                           Both ask a running server, [--url http://…] [--token …] or AIBRAIN_URL and AIBRAIN_TOKEN,
-                           or open the database themselves: --user EMAIL
+  aibrain export           every memory as a file. [--format ndjson|json|markdown|csv] [--out FILE] [--deleted]
+                           Both ask a running server, [--url http://…] or AIBRAIN_URL, as --email EMAIL (the password is
+                           asked for, or AIBRAIN_PASSWORD) or with --token or AIBRAIN_TOKEN; or they open the database
+                           themselves: --user EMAIL
   aibrain config           print the settings: environment variable, value, default, meaning
 
 The embedded database belongs to one process: stop the server before any other command
@@ -156,17 +161,36 @@ async function beginEpochs(db: Database): Promise<number> {
 async function transferFiles(command: 'import' | 'export', args: readonly string[]): Promise<number> {
   const config = loadConfig();
   if (!config.ok) return complain(config.error.join('\n'));
-  const { cliUrl: url, cliToken: token } = config.value;
-  const orders = parseTransferOrders(command, args, { url, token });
-  if (!orders.ok) return complain(orders.error);
-  const { email, target } = orders.value;
+  const { cliUrl: url, cliToken: token, cliPassword } = config.value;
+  const parsed = parseTransferOrders(command, args, { url, token });
+  if (!parsed.ok) return complain(parsed.error);
+  const orders = parsed.value;
+  const { target } = orders;
+  // Standard output is the file's alone.
+  if (target.kind === 'database') return withDatabase((db, config) => transferInProcess(db, config, orders, target.email), hint);
   try {
-    if (email === null) return await runTransfer(orders.value, createHttpTarget(target));
+    return target.kind === 'login'
+      ? await transferWithLogin(orders, target, cliPassword)
+      : await runTransfer(orders, createHttpTarget({ url: target.url, token: async () => target.token }));
   } catch (error) {
     return complain(error instanceof Error ? error.message : String(error));
   }
-  // Standard output is the file's alone.
-  return withDatabase((db, config) => transferInProcess(db, config, orders.value, email), hint);
+}
+
+async function transferWithLogin(
+  orders: TransferOrders,
+  { url, email }: { readonly url: string; readonly email: string },
+  given: string | null,
+): Promise<number> {
+  const password = given ?? (await askSecret(`Password of ${email}: `));
+  if (password === null) return complain('a password is needed: AIBRAIN_PASSWORD, or a terminal to ask on');
+  const session = await openCliSession({ url, email, password }, Date.now);
+  try {
+    return await runTransfer(orders, createHttpTarget({ url, token: session.token }));
+  } finally {
+    // What was done stands, even where the session cannot be ended; it ends by itself.
+    await session.end().catch((error: Error) => hint(`aibrain: the session was not ended: ${error.message}`));
+  }
 }
 
 async function transferInProcess(db: Database, config: Config, orders: TransferOrders, email: string): Promise<number> {
@@ -181,13 +205,13 @@ async function transferInProcess(db: Database, config: Config, orders: TransferO
         const known = format === null ? null : fileFormats.find((name) => name === format);
         if (known === undefined) throw new Error(`--format must be one of ${fileFormats.join(', ')}`);
         const request = { ...asked, format: known };
-        const isZip = known === 'zip' || /\.zip$/i.test(path);
+        const isZip = known === 'zip' || (await isZipFile(path));
         return isZip ? deps.transfer.importZip(writer, path, request) : deps.transfer.importStream(writer, bytes, request);
       },
-      exportFile: async (format) => {
+      exportFile: async ({ format, deleted }) => {
         const known = exportFormats.find((name) => name === format);
         if (known === undefined) throw new Error(`--format must be one of ${exportFormats.join(', ')}`);
-        return deps.transfer.exportAll(writer.userId, known);
+        return deps.transfer.exportAll(writer.userId, { format: known, withDeleted: deleted });
       },
     });
   } finally {

@@ -103,6 +103,7 @@ const settings = {
   ),
   cliUrl: row('AIBRAIN_URL', anyText, 'http://127.0.0.1:3000', 'URL', 'The server that aibrain import and export ask.'),
   cliToken: secretRow('AIBRAIN_TOKEN', anyText, 'token', 'A token or API key for them.'),
+  cliPassword: secretRow('AIBRAIN_PASSWORD', anyText, 'password', 'For their --email; without it they ask on the terminal.'),
   environment: row(
     'NODE_ENV',
     oneOf('development', 'production', 'test'),

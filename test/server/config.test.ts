@@ -25,6 +25,7 @@ describe('configuration', () => {
       jwtSecret: null,
       cliUrl: 'http://127.0.0.1:3000',
       cliToken: null,
+      cliPassword: null,
       accessTokenMinutes: 15,
       refreshTokenDays: 30,
       rateLimit: 'on',

@@ -4,11 +4,13 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
-import { exportFiles, exportFormats } from '../transfer/export-memories.ts';
+import { detectContainer } from '../transfer/detect-format.ts';
+import { exportFiles } from '../transfer/export-memories.ts';
 import type { ImportReport } from '../transfer/import-records.ts';
 import { type Bytes, transferLimits } from '../transfer/item.ts';
-import { type FileFormat, fileFormats, UnknownFormat } from '../transfer/read-items.ts';
+import { type FileFormat, fileFormats, peek, UnknownFormat } from '../transfer/read-items.ts';
 import type { ImportRequest, Transfer } from '../transfer/transfer.ts';
+import { exportFormats } from '../transfer/write-memories.ts';
 import { flag } from './query-values.ts';
 import { route } from './route.ts';
 import { spoolBody } from './spooled-body.ts';
@@ -34,6 +36,11 @@ const importQuery = z.strictObject({
   format: z.enum(fileFormats).optional().meta({ description: 'What the file is. Default: as its content shows.' }),
   deduplicate: flag.optional().meta({ description: 'Leaves out what says the same as a live memory or an earlier record.' }),
   ingest: flag.optional().meta({ description: 'Conversations become memories, in place of being kept turn by turn.' }),
+});
+
+const exportQuery = z.strictObject({
+  format: z.enum(exportFormats).default('ndjson'),
+  deleted: flag.optional().meta({ description: 'Deleted ones too, marked as such; an import passes over them.' }),
 });
 
 const importAnswer = z.object({
@@ -79,7 +86,7 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
       const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
       const format = query.format ?? formatByMediaType[mediaType] ?? null;
       const asked: ImportRequest = { format, deduplicate: query.deduplicate === true, ingest: query.ingest === true };
-      const bytes = limited(body);
+      const bytes = limited(body, () => request.log.info('an upload was cut'));
       return { status: 200, body: await named(() => importBody(transfer, principal, bytes, asked, mediaType)) };
     },
   );
@@ -90,16 +97,19 @@ type Principal = Parameters<Transfer['importStream']>[0];
 async function importBody(
   transfer: Transfer,
   writer: Principal,
-  bytes: Bytes,
+  body: Bytes,
   asked: ImportRequest,
   mediaType: string,
 ): Promise<ImportReport> {
-  if (asked.format !== 'zip' && mediaType !== 'application/json') return transfer.importStream(writer, bytes, asked);
+  const { head, bytes } = await peek(body);
+  const isZip = asked.format === 'zip' || detectContainer(head) === 'zip';
+  if (!isZip && mediaType !== 'application/json') return transfer.importStream(writer, bytes, asked);
   await using spooled = await spoolBody(bytes);
-  if (asked.format === 'zip') return transfer.importZip(writer, spooled.path, asked);
+  // Awaited here: the file is gone when this scope ends.
+  if (isZip) return await transfer.importZip(writer, spooled.path, asked);
   // `deduplicate` may stand behind the memories, and is needed before them.
   const deduplicate = asked.deduplicate || asksToDeduplicate(await spooled.ends(endBytes));
-  return transfer.importStream(writer, createReadStream(spooled.path), { ...asked, deduplicate });
+  return await transfer.importStream(writer, createReadStream(spooled.path), { ...asked, deduplicate });
 }
 
 /** Where a member beside the list can stand. */
@@ -112,14 +122,23 @@ function asksToDeduplicate({ first, last }: { readonly first: string; readonly l
   return /"deduplicate"\s*:\s*true/.test(`${before} ${last.slice(last.lastIndexOf(']') + 1)}`);
 }
 
-async function* limited(body: Readable): AsyncGenerator<Uint8Array> {
+async function* limited(body: Readable, onCut: () => void): AsyncGenerator<Uint8Array> {
   let length = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > transferLimits.fileBytes) throw new AppError('too_large');
-    yield chunk;
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      length += chunk.length;
+      if (length > transferLimits.fileBytes) throw new AppError('too_large');
+      yield chunk;
+    }
+  } catch (error) {
+    if (!isCut(error)) throw error;
+    // Nobody is there to read an answer; as an error that nobody expected it would be logged as one of ours.
+    onCut();
+    throw new AppError('invalid_request', 'The upload was cut.');
   }
 }
+
+const isCut = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
 
 async function named<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -136,19 +155,22 @@ function registerExport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
     {
       method: 'GET',
       url: '/memories/export',
-      summary: 'Every live memory as a file, which an import takes back',
+      summary: 'The memories as a file, which an import takes back',
       tag,
       auth: true,
-      query: z.strictObject({ format: z.enum(exportFormats).default('ndjson') }),
+      query: exportQuery,
       answers: { 200: { mediaTypes: Object.values(exportFiles).map(({ mediaType }) => mediaType.replace(/;.*/, '')) } },
     },
-    ({ principal: { userId }, query: { format } }) => {
+    ({ principal: { userId }, query: { format, deleted } }) => {
       const { mediaType, extension } = exportFiles[format];
       const headers = { 'content-type': mediaType, 'content-disposition': `attachment; filename="memories.${extension}"` };
       return {
         status: 200,
         headers,
-        body: Readable.from(transfer.exportAll(userId, format), { objectMode: true, highWaterMark: 1 }),
+        body: Readable.from(transfer.exportAll(userId, { format, withDeleted: deleted === true }), {
+          objectMode: true,
+          highWaterMark: 1,
+        }),
       };
     },
   );

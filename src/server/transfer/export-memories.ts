@@ -1,14 +1,9 @@
-/** Every live memory of a user as a file, page by page: a page is read when the one before was taken. */
-import { stringify } from 'csv-stringify/sync';
+/** The memories of a user as a file, page by page: a page is read when the one before was taken. */
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Memory } from '../../core/memory.ts';
 import type { Queryable } from '../infra/database.ts';
 import { readSnapshot } from '../read/read-snapshot.ts';
-import { joinTags } from './read-csv.ts';
-import { markdownMark } from './read-markdown.ts';
-
-export const exportFormats = ['ndjson', 'json', 'markdown', 'csv'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
+import { type ExportFormat, writeMemories } from './write-memories.ts';
 
 export const exportFiles = {
   ndjson: { mediaType: 'application/x-ndjson', extension: 'ndjson' },
@@ -19,89 +14,26 @@ export const exportFiles = {
 
 const pageSize = 500;
 
+export interface ExportRequest {
+  readonly format: ExportFormat;
+  /** Deleted ones too, and said to be; an import passes over them. What was erased is never there. */
+  readonly withDeleted: boolean;
+}
+
 /**
- * By id, newest first. The pages are no single snapshot, which would hold a connection for as long as the slowest reader
- * takes; a memory that is written meanwhile is in the file as it was or as it is.
+ * By id, newest first. The pages are no single snapshot: it would hold a connection, of ten or on PGlite the only one, for as
+ * long as the slowest reader takes. Ids never change, so each memory that is there all the time is in the file once, as it was
+ * when its page was read, and one that is made or deleted meanwhile is there or not.
  */
-export async function* exportMemories(db: Queryable, userId: UserId, format: ExportFormat): AsyncGenerator<string> {
-  const { head, page: write, tail } = writers[format];
-  yield head;
-  let isFirst = true;
+export function exportMemories(db: Queryable, userId: UserId, { format, withDeleted }: ExportRequest): AsyncGenerator<string> {
+  return writeMemories(pagesOf(db, userId, withDeleted), format);
+}
+
+async function* pagesOf(db: Queryable, userId: UserId, withDeleted: boolean): AsyncGenerator<readonly Memory[]> {
   for (let after: MemoryId | null = null, isLast = false; !isLast; ) {
     const page = await readSnapshot(db, { userId, after, maxMemories: pageSize });
-    const live = page.memories.filter((memory) => !memory.deleted && !memory.erased);
-    if (live.length > 0) yield write(live, isFirst);
-    isFirst &&= live.length === 0;
+    yield page.memories.filter((memory) => !memory.erased && (withDeleted || !memory.deleted));
     after = page.memories.at(-1)?.id ?? null;
     isLast = page.isLast || after === null;
   }
-  yield tail;
-}
-
-interface FileWriter {
-  readonly head: string;
-  readonly page: (memories: readonly Memory[], isFirst: boolean) => string;
-  readonly tail: string;
-}
-
-const csvColumns = [
-  'id',
-  'content',
-  'type',
-  'scope',
-  'confidence',
-  'tags',
-  'url',
-  'platform',
-  'source.timestamp',
-  'conversationId',
-  'title',
-  'createdAt',
-  'updatedAt',
-];
-
-const writers: Readonly<Record<ExportFormat, FileWriter>> = {
-  ndjson: { head: '', page: (memories) => memories.map((memory) => `${JSON.stringify(toRecord(memory))}\n`).join(''), tail: '' },
-  json: {
-    head: '{"memories":[',
-    page: (memories, isFirst) =>
-      (isFirst ? '\n' : ',\n') + memories.map((memory) => JSON.stringify(toRecord(memory))).join(',\n'),
-    tail: '\n]}\n',
-  },
-  markdown: { head: '# Memories\n\n', page: (memories) => memories.map(toListItem).join(''), tail: '' },
-  csv: { head: stringify([csvColumns]), page: (memories) => stringify(memories.map(toRow)), tail: '' },
-};
-
-/** What an import takes back. */
-function toRecord({ id, content, type, scope, confidence, tags, source, createdAt, updatedAt }: Memory) {
-  const times = { createdAt: new Date(createdAt).toISOString(), updatedAt: new Date(updatedAt).toISOString() };
-  return { id, content, type, scope, confidence, tags, source, ...times };
-}
-
-/** The content to be read, and the rest in a comment. */
-function toListItem(memory: Memory): string {
-  const { content, ...rest } = toRecord(memory);
-  const mark = `${markdownMark.before}${JSON.stringify(rest).replaceAll('>', '\\u003e')}${markdownMark.after}`;
-  return `- ${content.replaceAll('\n', '\n  ')}\n  ${mark}\n`;
-}
-
-function toRow(memory: Memory): readonly string[] {
-  const { id, content, type, scope, confidence, tags, source, createdAt, updatedAt } = toRecord(memory);
-  const { url = '', platform = '', timestamp = '', conversationId = '', title = '' } = source ?? {};
-  const certainty = confidence === null ? '' : String(confidence);
-  return [
-    id,
-    content,
-    type,
-    scope,
-    certainty,
-    joinTags(tags),
-    url,
-    platform,
-    timestamp,
-    conversationId,
-    title,
-    createdAt,
-    updatedAt,
-  ];
 }

@@ -2,7 +2,14 @@
 import { v5 } from 'uuid';
 import { adoptedIdName, adoptedIdNamespace } from '../../core/adopted-id.ts';
 import { type MemoryId, nilMemoryId, parseId } from '../../core/ids.ts';
-import { type MemoryFields, type MemoryScope, type MemoryType, memoryLimits, type Source } from '../../core/memory.ts';
+import {
+  isStorable,
+  type MemoryFields,
+  type MemoryScope,
+  type MemoryType,
+  memoryLimits,
+  type Source,
+} from '../../core/memory.ts';
 import { checkWrite, type FieldRegister, type RegisterValue, tagRegister } from '../../core/register.ts';
 import { scopeProblem, typeProblem } from '../../core/value-checks.ts';
 import { type Content, type Fault, type FileEmbedding, fault } from './item.ts';
@@ -10,6 +17,9 @@ import { type Fields, isObject, toMs } from './values.ts';
 
 /** Numbers of an embedding at most. */
 const embeddingSize = 1_536;
+
+/** Characters of its model's name at most. Names that begin with `lexical` are the server's own. */
+const modelChars = 128;
 
 /**
  * A wrong value fails the record and is named. Type and scope that are missing are `fact` and `user_global`; so are unknown ones
@@ -103,8 +113,10 @@ function toEmbedding(record: Fields, note: Note): FileEmbedding | null {
     numbers.length <= embeddingSize &&
     numbers.every((number) => typeof number === 'number' && Number.isFinite(number));
   if (!isVector) note(fault('embedding', `must be at most ${embeddingSize} numbers`).fault);
-  const model = record['embeddingModel'];
-  return isVector ? { numbers, model: typeof model === 'string' && model !== '' ? model.slice(0, 200) : undefined } : null;
+  const model = record['embeddingModel'] ?? '';
+  const isModel = typeof model === 'string' && isStorable(model) && model.length <= modelChars && !model.startsWith('lexical');
+  if (!isModel) note(fault('embeddingModel', 'is not a possible name of a model of yours').fault);
+  return isVector && isModel ? { numbers, model: model === '' ? undefined : model } : null;
 }
 
 /** Ids that are no UUID become one as devices make it of the same record. */

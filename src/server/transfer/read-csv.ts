@@ -20,6 +20,7 @@ const nameByHeader: ReadonlyMap<string, string> = new Map(
     sourceTimestamp: ['source.timestamp', 'source_timestamp'],
     conversationId: ['conversationid', 'conversation_id', 'source.conversationid'],
     title: ['title', 'source.title', 'page_title'],
+    deleted: ['deleted'],
   }).flatMap(([name, headers]) => headers.map((header) => [header, name] as const)),
 );
 
@@ -100,13 +101,14 @@ const drained = (parser: ReturnType<typeof parse>): Promise<void> =>
   });
 
 function rowToContent(row: Fields): Content {
-  const { tags, confidence, createdAt, updatedAt, url, platform, sourceTimestamp, conversationId, title, ...rest } = row;
+  const { tags, confidence, createdAt, updatedAt, url, platform, sourceTimestamp, conversationId, title, deleted, ...rest } = row;
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== ''));
   const isEmpty = [url, platform, sourceTimestamp, conversationId, title].every((part) => part === undefined || part === '');
   return toMemory({
     ...given,
     ...(typeof confidence === 'string' && confidence !== '' && { confidence: Number(confidence) }),
     tags: splitTags(typeof tags === 'string' ? tags : ''),
+    ...(deleted === 'true' && { deleted: true }),
     createdAt: toTime(createdAt),
     updatedAt: toTime(updatedAt),
     source: isEmpty ? null : { url, platform, timestamp: sourceTimestamp, conversationId, title },

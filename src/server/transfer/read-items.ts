@@ -58,17 +58,25 @@ function lineToContents(text: string, format: JsonFormat): readonly Content[] {
 }
 
 /** How large a record may be shows by what it is: a conversation holds hundreds of messages. */
+function boundedContents({ value, bytes }: { readonly value: unknown; readonly bytes: number }, format: JsonFormat) {
+  const contents = valueToContents(value, format);
+  const isConversation = contents.some((content) => 'conversation' in content);
+  if (bytes <= transferLimits.recordBytes || isConversation) return contents;
+  return [fault('', `has more than ${transferLimits.recordBytes} bytes`)];
+}
+
 async function* readJson(bytes: Bytes, root: 'array' | 'object', format: JsonFormat): AsyncGenerator<Item> {
   let index = 0;
   for await (const read of readJsonValues(bytes, root, transferLimits.conversationBytes)) {
     const place = `record ${index + 1}`;
-    const contents = 'problem' in read ? [fault('', read.problem, 'invalid_json')] : valueToContents(read.value, format);
+    const contents = 'problem' in read ? [fault('', read.problem, 'invalid_json')] : boundedContents(read, format);
     for (const content of contents) yield { ...content, index, place };
     index++;
   }
 }
 
-async function peek(bytes: Bytes): Promise<{ readonly head: Uint8Array; readonly bytes: Bytes }> {
+/** The beginning of a file, and the whole of it. */
+export async function peek(bytes: Bytes): Promise<{ readonly head: Uint8Array; readonly bytes: Bytes }> {
   const source = bytes[Symbol.asyncIterator]();
   const first: Uint8Array[] = [];
   let length = 0;

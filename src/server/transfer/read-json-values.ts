@@ -2,7 +2,8 @@
 import { JSONParser } from '@streamparser/json';
 import type { Bytes } from './item.ts';
 
-export type JsonValue = { readonly value: unknown } | { readonly problem: string };
+/** `bytes`: the record has at least so many in the file, and at most two pieces more. */
+export type JsonValue = { readonly value: unknown; readonly bytes: number } | { readonly problem: string };
 
 /** Where the records are, in a file that is a list and in one that is an object. */
 const paths = { array: ['$.*'], object: ['$.memories.*', '$.results.*', '$.conversations.*', '$.chats.*'] } as const;
@@ -34,8 +35,10 @@ function createReader(root: keyof typeof paths, maxBytes: number) {
   let found: JsonValue[] = [];
   let sinceLast = 0;
   const parser = new JSONParser({ paths: [...paths[root]], keepStack: false, stringBufferSize: 65_536 });
+  keepMarks(parser);
   parser.onValue = ({ value }) => {
-    found.push(sinceLast > maxBytes + pieceBytes ? { problem: `has more than ${maxBytes} bytes` } : { value });
+    const bytes = Math.max(0, sinceLast - pieceBytes);
+    found.push(bytes > maxBytes ? { problem: `has more than ${maxBytes} bytes` } : { value, bytes });
     sinceLast = 0;
   };
   const guarded = (work: () => void): string | null => {
@@ -64,4 +67,13 @@ function createReader(root: keyof typeof paths, maxBytes: number) {
       return taken;
     },
   };
+}
+
+/**
+ * A string may begin with U+FEFF. The parser takes it for the byte order mark of a file and drops it, and has no option for
+ * that; so the decoder of its strings is replaced.
+ */
+function keepMarks(parser: JSONParser): void {
+  const strings: unknown = Reflect.get(Reflect.get(parser, 'tokenizer') as object, 'bufferedString');
+  Reflect.set(strings as object, 'decoder', new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }));
 }

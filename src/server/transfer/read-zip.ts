@@ -1,7 +1,10 @@
 /** The files of a zip that can hold memories, each read as a stream. Nothing is written to a disk under a name of the zip. */
+import { open as openFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Entry, open, type ZipFile } from 'yauzl';
+import { detectContainer } from './detect-format.ts';
 import { type Bytes, fault, type Item, transferLimits } from './item.ts';
+import { UnknownFormat } from './read-items.ts';
 
 const zipLimits = {
   entries: 20_000,
@@ -14,6 +17,17 @@ const zipLimits = {
 const wanted = /^(?:conversations(?:-\d+)?\.json|memories\.json|.+\.(?:ndjson|jsonl|csv|md))$/i;
 
 export type ReadFile = (bytes: Bytes, name: string) => AsyncIterable<Item>;
+
+/** By its first bytes, whatever it is called. */
+export async function isZipFile(path: string): Promise<boolean> {
+  const file = await openFile(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return detectContainer(buffer.subarray(0, bytesRead)) === 'zip';
+  } finally {
+    await file.close();
+  }
+}
 
 export async function* readZip(path: string, readFile: ReadFile): AsyncGenerator<Item> {
   let index = 0;
@@ -38,9 +52,14 @@ export async function* readZip(path: string, readFile: ReadFile): AsyncGenerator
         continue;
       }
       const from = index;
-      for await (const item of readFile(await openEntry(zip, entry), entry.fileName)) {
-        yield { ...item, index: from + item.index, place: `${entry.fileName}, ${item.place}` };
-        index = Math.max(index, from + item.index + 1);
+      try {
+        for await (const item of readFile(await openEntry(zip, entry), entry.fileName)) {
+          yield { ...item, index: from + item.index, place: `${entry.fileName}, ${item.place}` };
+          index = Math.max(index, from + item.index + 1);
+        }
+      } catch (error) {
+        if (!(error instanceof UnknownFormat)) throw error;
+        yield failed(error.message, entry.fileName);
       }
     }
   } catch (error) {

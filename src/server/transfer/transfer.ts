@@ -2,7 +2,7 @@
 
 import type { UserId } from '../../core/ids.ts';
 import type { Writer } from '../command/memory-commands.ts';
-import { type ExportFormat, exportMemories } from './export-memories.ts';
+import { type ExportRequest, exportMemories } from './export-memories.ts';
 import { type ImportDeps, type ImportReport, type IngestConversation, importRecords } from './import-records.ts';
 import type { Bytes } from './item.ts';
 import { type FileFormat, readItems } from './read-items.ts';
@@ -23,9 +23,9 @@ export interface ImportRequest {
 export interface Transfer {
   /** @throws UnknownFormat, and what the source throws; what was read before is written then. */
   importStream(writer: Writer, bytes: Bytes, request: ImportRequest): Promise<ImportReport>;
-  /** A file on the disk: a zip must be one. */
+  /** A file on the disk: a zip must be one. A format other than `zip` is that of the files in it. */
   importZip(writer: Writer, path: string, request: ImportRequest): Promise<ImportReport>;
-  exportAll(userId: UserId, format: ExportFormat): AsyncGenerator<string>;
+  exportAll(userId: UserId, request: ExportRequest): AsyncGenerator<string>;
 }
 
 export function createTransfer(deps: TransferDeps): Transfer {
@@ -40,9 +40,9 @@ export function createTransfer(deps: TransferDeps): Transfer {
       importRecords(
         deps,
         writer,
-        readZip(path, (bytes) => readItems(bytes, null)),
+        readZip(path, (bytes) => readItems(bytes, request.format === 'zip' ? null : request.format)),
         optionsOf(writer, request),
       ),
-    exportAll: (userId, format) => exportMemories(deps.db, userId, format),
+    exportAll: (userId, request) => exportMemories(deps.db, userId, request),
   };
 }

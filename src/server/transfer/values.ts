@@ -16,7 +16,7 @@ const maxDateMs = 8.64e15;
 
 /** Milliseconds, or ISO 8601; null where it is neither, or before 1970. */
 export function toMs(value: unknown): number | null {
-  const ms = typeof value === 'string' && /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(zoned(value)) : value;
+  const ms = typeof value === 'string' && /^(?:\d{4}|[+-]\d{6})-\d\d-\d\d/.test(value) ? Date.parse(zoned(value)) : value;
   return typeof ms === 'number' && ms >= 0 && ms <= maxDateMs ? Math.trunc(ms) : null;
 }
 

@@ -162,6 +162,18 @@ it('[house] Claude: conversations, and what it remembers', async () => {
   expect(contents(memories)).toEqual(['Builds bridges.', 'Likes tea', 'Plays go', 'A plan']);
 });
 
+it('[SEC-3] a record of a list has the limit of a line, and only a conversation may be longer', async () => {
+  const long = 'x'.repeat(1_100_000);
+  const turn = node('b', null, 'user', 'I build bridges');
+  const longChat = { ...chat, current_node: 'b', mapping: { b: turn, other: node('other', null, 'user', long) } };
+  const atLimit = { content: 'at the limit', extra: 'x'.repeat(1_048_500) };
+  const list = JSON.stringify([{ content: 'before' }, { content: 'long', extra: long }, atLimit, longChat, { content: 'after' }]);
+  const items = await read(list, null, 65_536);
+  expect(
+    items.map((item) => ('memory' in item ? item.memory.fields.content : 'fault' in item ? item.fault.message : 'a chat')),
+  ).toEqual(['before', 'has more than 1048576 bytes', 'at the limit', 'a chat', 'after']);
+});
+
 it('[house] mem0: a list, an object with results, or lines', async () => {
   const row = {
     id: '3f8a1c52-0b1d-4e62-9c5e-0a9d5ad0b111',

@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
-import { err, ok, type Result } from '../core/result.ts';
+import { err, ok, type Result } from '../../core/result.ts';
+import { callServer } from './call-server.ts';
 
 export interface TransferOrders {
   readonly command: 'import' | 'export';
@@ -13,12 +14,19 @@ export interface TransferOrders {
   readonly format: string | null;
   readonly ingest: boolean;
   readonly deduplicate: boolean;
+  /** Exports deleted ones too. */
+  readonly deleted: boolean;
   /** Standard output where it is null. */
   readonly out: string | null;
-  /** Whose, when the database is opened here. */
-  readonly email: string | null;
-  readonly target: { readonly url: string; readonly token: string };
+  readonly target: TargetOrders;
 }
+
+export type TargetOrders =
+  | { readonly kind: 'server'; readonly url: string; readonly token: string }
+  /** A server that asks for the password. */
+  | { readonly kind: 'login'; readonly url: string; readonly email: string }
+  /** The database, opened here. */
+  | { readonly kind: 'database'; readonly email: string };
 
 export interface FileToImport {
   readonly path: string;
@@ -28,9 +36,14 @@ export interface FileToImport {
   readonly deduplicate: boolean;
 }
 
+export interface FileToExport {
+  readonly format: string;
+  readonly deleted: boolean;
+}
+
 export interface TransferTarget {
   importFile(file: FileToImport): Promise<FileReport>;
-  exportFile(format: string): Promise<AsyncIterable<string | Uint8Array>>;
+  exportFile(file: FileToExport): Promise<AsyncIterable<string | Uint8Array>>;
 }
 
 interface FileReport {
@@ -52,44 +65,73 @@ export function parseTransferOrders(
     const { values, positionals: files } = parseArgs({
       args: [...args],
       allowPositionals: command === 'import',
-      options: { format: text, out: text, user: text, url: text, token: text, ingest: yes, deduplicate: yes },
+      options: {
+        format: text,
+        out: text,
+        user: text,
+        email: text,
+        url: text,
+        token: text,
+        ingest: yes,
+        deduplicate: yes,
+        deleted: yes,
+      },
     });
     if (command === 'import' && files.length === 0) return err('import needs a file');
-    const url = values.url ?? given.url;
-    const token = values.token ?? given.token ?? '';
-    const email = values.user ?? null;
-    if (email === null && token === '')
-      return err('a token is needed: --token, or AIBRAIN_TOKEN; or --user EMAIL without a server');
-    const { ingest, deduplicate, format = null, out = null } = values;
-    return ok({ command, files, format, ingest, deduplicate, out, email, target: { url, token } });
+    const { ingest, deduplicate, deleted, format = null, out = null } = values;
+    const target = toTarget(values, given);
+    if (target === null)
+      return err('whose memories? --email EMAIL, or --token or AIBRAIN_TOKEN; or --user EMAIL without a server');
+    return ok({ command, files, format, ingest, deduplicate, deleted, out, target });
   } catch (error) {
     return err(error instanceof Error ? error.message : String(error));
   }
 }
 
+/** What is said on the command line goes before what the environment says. */
+function toTarget(
+  said: { readonly url?: string; readonly token?: string; readonly email?: string; readonly user?: string },
+  given: { readonly url: string; readonly token: string | null },
+): TargetOrders | null {
+  const url = said.url ?? given.url;
+  if (said.user !== undefined) return { kind: 'database', email: said.user };
+  if (said.token !== undefined) return { kind: 'server', url, token: said.token };
+  if (said.email !== undefined) return { kind: 'login', url, email: said.email };
+  return given.token === null ? null : { kind: 'server', url, token: given.token };
+}
+
 /** The exit code: 1 when a record failed. */
 export async function runTransfer(orders: TransferOrders, target: TransferTarget): Promise<number> {
   if (orders.command === 'export') {
-    const file = Readable.from(await target.exportFile(orders.format ?? 'ndjson'));
+    const file = Readable.from(await target.exportFile({ format: orders.format ?? 'ndjson', deleted: orders.deleted }));
     if (orders.out === null) await pipeline(file, process.stdout, { end: false });
     else await pipeline(file, createWriteStream(orders.out));
     return 0;
   }
   let failed = 0;
-  for (const path of orders.files) {
-    const report = await importWithProgress(orders, target, path);
-    failed += report.failedCount;
-    process.stdout.write(`${path}: ${describe(report)}\n`);
-    for (const { place, path: field, message } of report.failed.slice(0, shownFailures))
-      process.stderr.write(`  ${place}: ${[field, message].filter((part) => part !== '').join(' ')}\n`);
-    if (report.failedCount > shownFailures) process.stderr.write(`  and ${report.failedCount - shownFailures} more\n`);
-  }
+  for (const path of orders.files) failed += await importAndTell(orders, target, path);
   return failed === 0 ? 0 : 1;
+}
+
+/** Returns how many records failed; a file that cannot be read counts as one, and the next goes on. */
+async function importAndTell(orders: TransferOrders, target: TransferTarget, path: string): Promise<number> {
+  const complain = (text: string): void => void process.stderr.write(`${text}\n`);
+  try {
+    const { failed, failedCount, ...report } = await importWithProgress(orders, target, path);
+    process.stdout.write(`${path}: ${describe({ ...report, failedCount })}\n`);
+    for (const { place, path: field, message } of failed.slice(0, shownFailures))
+      complain(`  ${place}: ${[field, message].filter((part) => part !== '').join(' ')}`);
+    if (failedCount > shownFailures) complain(`  and ${failedCount - shownFailures} more`);
+    return failedCount;
+  } catch (error) {
+    complain(`aibrain: ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
 }
 
 const shownFailures = 10;
 
-const describe = ({ imported, updated, skipped, failedCount }: FileReport): string =>
+const describe = ({ imported, updated, skipped, failedCount }: Omit<FileReport, 'failed'>): string =>
   `${imported} imported, ${updated} updated, ${skipped} skipped, ${failedCount} failed`;
 
 async function importWithProgress(
@@ -125,22 +167,12 @@ const mediaTypes: readonly (readonly [RegExp, string])[] = [
   [/\.zip$/i, 'application/zip'],
 ];
 
-export function createHttpTarget({ url, token }: TransferOrders['target']): TransferTarget {
-  const call = async (path: string, init: RequestInit & { readonly duplex?: 'half' }): Promise<Response> => {
-    const response = await fetch(new URL(`/api/v1${path}`, url), {
-      ...init,
-      headers: { ...init.headers, authorization: `Bearer ${token}` },
-    }).catch((error: Error) => {
-      throw new Error(`${url} does not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`);
-    });
-    if (response.ok) return response;
-    const problem = (await response.json().catch(() => ({}))) as {
-      detail?: string;
-      errors?: readonly { path: string; message: string }[];
-    };
-    const fields = (problem.errors ?? []).map(({ path: field, message }) => `${field} ${message}`);
-    throw new Error([`${response.status}`, problem.detail ?? '', ...fields].join(' ').trim());
-  };
+export interface HttpTarget {
+  readonly url: string;
+  readonly token: () => Promise<string>;
+}
+
+export function createHttpTarget({ url, token }: HttpTarget): TransferTarget {
   return {
     async importFile({ path, bytes, format, ingest, deduplicate }) {
       const query = new URLSearchParams({
@@ -150,16 +182,13 @@ export function createHttpTarget({ url, token }: TransferOrders['target']): Tran
       });
       const mediaType = mediaTypes.find(([ending]) => ending.test(path))?.[1] ?? 'application/octet-stream';
       const body = Readable.toWeb(Readable.from(bytes)) as ReadableStream<Uint8Array>;
-      const response = await call(`/memories/import?${query}`, {
-        method: 'POST',
-        headers: { 'content-type': mediaType },
-        body,
-        duplex: 'half',
-      });
+      const init = { method: 'POST', headers: { 'content-type': mediaType }, body, duplex: 'half' } as const;
+      const response = await callServer({ url, path: `/memories/import?${query}`, token: await token(), init });
       return (await response.json()) as FileReport;
     },
-    async exportFile(format) {
-      const { body } = await call(`/memories/export?${new URLSearchParams({ format })}`, {});
+    async exportFile({ format, deleted }) {
+      const path = `/memories/export?${new URLSearchParams({ format, ...(deleted && { deleted: 'true' }) })}`;
+      const { body } = await callServer({ url, path, token: await token() });
       if (body === null) throw new Error('the server sent no file');
       return Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) as AsyncIterable<Uint8Array>;
     },
