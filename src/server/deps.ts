@@ -33,7 +33,7 @@ import { createSimilarBySearch } from './ingest/similar-by-search.ts';
 import { migrationsFolder, readVersion } from './package.ts';
 import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
-import { projectTexts } from './project/texts.ts';
+import { stepTexts } from './project/texts.ts';
 import { createVectorIndexes, type VectorIndexes } from './project/vector-index.ts';
 import { type AccessCounts, startAccessCounts } from './read/access-counts.ts';
 import { nearestMemories } from './read/nearest.ts';
@@ -251,7 +251,7 @@ function startRecall(
     embedder,
     now,
     random: Math.random,
-    projectTexts: (userId) => projectTexts(db, userId),
+    stepTexts: (userId) => stepTexts(db, userId),
     onEmbedded: metrics.embedded,
     onCaughtUp: (userId) => indexes?.soon(userId),
     onError,

@@ -43,6 +43,39 @@ describe('a client', () => {
     expect(a.list().map(({ content }) => content)).toEqual(['Espresso']);
   });
 
+  it('[house] searches on the server while it is online, by every filter, and on the device while it is not', async () => {
+    const a = await openOne();
+    const green = await a.create({
+      content: 'Prefers green teas',
+      type: 'preference',
+      scope: 'site',
+      tags: ['x'],
+      confidence: 0.9,
+      source: { platform: 'claude', conversationId: 'c' },
+    });
+    await a.create({ content: 'Black tea is for guests', type: 'fact', scope: 'user_global' });
+    await a.settled();
+    const filter = {
+      type: ['preference'],
+      scope: 'site',
+      tags: ['x'],
+      platform: 'claude',
+      conversationId: 'c',
+      minConfidence: 0.5,
+      from: 0,
+    } as const;
+    const online = await a.search('preferring tea', filter);
+    expect(online).toMatchObject({ from: 'server', results: [{ memory: { id: green.id, tags: ['x'] } }] });
+    expect((await a.search('tea', { limit: 1 })).results).toHaveLength(1);
+    expect(await a.search('tea', { where: 'device', ...filter })).toMatchObject({
+      from: 'device',
+      results: [{ memory: { id: green.id } }],
+    });
+    const b = await open({ url: 'http://127.0.0.1:9', token: 'none' });
+    await b.create(tea);
+    expect(await b.search('tea')).toMatchObject({ from: 'device', results: [{ memory: { content: 'Tea' } }] });
+  });
+
   it('[MRG-4] a local write shows at once, before the server has it', async () => {
     const a = await open({ url: 'http://127.0.0.1:9', token: 'none' });
     const { id } = await a.create(tea);

@@ -168,10 +168,11 @@ export interface ServerFixture {
 }
 
 /** A server for the suite that calls this, on a database of its own. */
-export function useServer(open: OpenTestDatabase): ServerFixture {
+/** @param env further settings of the server. */
+export function useServer(open: OpenTestDatabase, env: Readonly<Record<string, string>> = {}): ServerFixture {
   let running: TestServer | undefined;
   beforeAll(async () => {
-    running = await startTestServer({ database: await open() });
+    running = await startTestServer({ database: await open(), env });
   });
   afterAll(() => running?.[Symbol.asyncDispose]());
   const server = (): TestServer => {

@@ -34,13 +34,18 @@ export interface GroupCommitDeps {
 export interface GroupCommitLimits {
   /** Ops in one group. */
   readonly groupOps: number;
+  /**
+   * Ops of one user in it. A group is planned in one piece: somebody who brings in a hundred thousand would have the others wait for
+   * pieces of a thousand, in every turn of the event loop that they need.
+   */
+  readonly userOps: number;
   /** Ops that may wait; past it requests are refused as overloaded. */
   readonly queuedOps: number;
   /** Ops that wait, from which on the next group is planned while one is being written. */
   readonly planAheadOps: number;
 }
 
-export const defaultGroupLimits: GroupCommitLimits = { groupOps: 1_000, queuedOps: 50_000, planAheadOps: 500 };
+export const defaultGroupLimits: GroupCommitLimits = { groupOps: 1_000, userOps: 256, queuedOps: 50_000, planAheadOps: 500 };
 
 export interface GroupCommit {
   /** Resolves after the commit. @throws AppError `overloaded` when too much waits, DatabaseUnavailable */
@@ -48,6 +53,9 @@ export interface GroupCommit {
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>;
 }
+
+/** A group is looked for among so many times as many requests as it has ops at most. */
+const maxLook = 4;
 
 interface Pending {
   readonly request: AppendRequest;
@@ -65,12 +73,29 @@ export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimi
   let queuedOps = 0;
   let running: Promise<void> | null = null;
 
+  /** In the order of the queue; of a user who has had a share nothing more, so that each one's order stays. */
   const takeGroup = (): Pending[] => {
+    const group: Pending[] = [];
+    const passed: Pending[] = [];
+    const opsByUser = new Map<UserId, number>();
     let ops = 0;
-    let count = 0;
-    while (count < queue.length && (count === 0 || ops < limits.groupOps)) ops += opsOf(queue[count++]?.request);
+    let at = 0;
+    for (; at < queue.length && at < maxLook * limits.groupOps && ops < limits.groupOps; at++) {
+      const item = queue[at] as Pending;
+      const { userId } = item.request;
+      const before = opsByUser.get(userId) ?? 0;
+      if (before >= limits.userOps) {
+        passed.push(item);
+        continue;
+      }
+      const count = opsOf(item.request);
+      opsByUser.set(userId, before + count);
+      ops += count;
+      group.push(item);
+    }
     queuedOps -= ops;
-    return queue.splice(0, count);
+    queue.splice(0, at, ...passed);
+    return group;
   };
 
   const run = async (): Promise<void> => {

@@ -2,6 +2,7 @@
  * Keeps what recall needs in step with the log, behind every write and in nobody's way (LOG-7). Woken by the commits of this
  * process; a poll finds what others wrote, what a crash left, and what waits for a provider (SYN-10).
  */
+import { setTimeout as wait } from 'node:timers/promises';
 import type { UserId } from '../../core/ids.ts';
 import { EmbeddingFailed } from '../embed/embedding-failed.ts';
 import { readUsersBehind } from './users-behind.ts';
@@ -11,8 +12,8 @@ export interface RecallWorkerDeps extends Omit<VectorDeps, 'signal'> {
   readonly hub: { onCommit(tell: (userId: UserId) => void): () => void };
   /** In [0, 1). */
   readonly random: () => number;
-  /** Another projection that follows the log, for one user up to its head; runs before the vectors, and whether they can be made or not. */
-  readonly projectTexts?: (userId: UserId) => Promise<void>;
+  /** Takes one step of the words of a user, before the vectors and whether these can be made or not. @returns whether they have caught up. */
+  readonly stepTexts: (userId: UserId) => Promise<boolean>;
   /** The vectors of this user have caught up. */
   readonly onCaughtUp?: (userId: UserId) => void;
   /** What failed is tried again. */
@@ -24,6 +25,10 @@ export interface RecallWorkerOptions extends VectorOptions {
   readonly pollMs?: number;
   /** Users at once. Default 2. */
   readonly concurrency?: number;
+  /** Nothing was written for so long: then there is room for something else. Default 50. */
+  readonly quietMs?: number;
+  /** Where it is never quiet, a step is taken all the same after so long. Default 2,000. */
+  readonly patienceMs?: number;
   /** Bound of the first wait after a provider failed, doubled with each further one. Default 1,000. */
   readonly firstWaitMs?: number;
 }
@@ -54,6 +59,7 @@ class Worker implements RecallWorker {
   readonly #running = new Map<UserId, Promise<void>>();
   /** Wait until the provider is asked again. */
   readonly #deferred = new Set<UserId>();
+  #committedAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #pause: NodeJS.Timeout | null = null;
   #poll: NodeJS.Timeout | null = null;
@@ -67,7 +73,10 @@ class Worker implements RecallWorker {
   }
 
   start(): void {
-    this.#stopListening = this.#deps.hub.onCommit((userId) => this.wake(userId));
+    this.#stopListening = this.#deps.hub.onCommit((userId) => {
+      this.#committedAt = performance.now();
+      this.wake(userId);
+    });
     this.#polling = this.#lookForUsers();
   }
 
@@ -119,7 +128,8 @@ class Worker implements RecallWorker {
   /** One step, so that a user with much to do does not hold back the others. Never rejects. */
   async #work(userId: UserId): Promise<void> {
     try {
-      await this.#deps.projectTexts?.(userId);
+      await this.#untilQuiet();
+      if (!(await this.#deps.stepTexts(userId))) this.wake(userId);
       if (this.#pause !== null) {
         this.#deferred.add(userId);
         return;
@@ -133,6 +143,19 @@ class Worker implements RecallWorker {
       this.#deferred.add(userId);
       this.#pauseAfter(error instanceof EmbeddingFailed ? error.retryAfterMs : undefined);
       this.#deps.onError(error);
+    }
+  }
+
+  /** Writes go first: what is made here nobody waits for, and it takes as much of the machine as they do. */
+  async #untilQuiet(): Promise<void> {
+    const { quietMs = 50, patienceMs = 2_000 } = this.#options;
+    const { signal } = this.#aborter;
+    const until = performance.now() + patienceMs;
+    for (;;) {
+      const now = performance.now();
+      const leftMs = Math.min(this.#committedAt + quietMs, until) - now;
+      if (leftMs <= 0) return;
+      await wait(leftMs, undefined, { ref: false, signal });
     }
   }
 
@@ -162,11 +185,10 @@ class Worker implements RecallWorker {
   }
 
   async #wakeUsersBehind(): Promise<void> {
-    const { db, embedder, now, projectTexts } = this.#deps;
-    const withTexts = projectTexts !== undefined;
+    const { db, embedder, now } = this.#deps;
     for (let after: UserId | null = null; !this.#aborter.signal.aborted; ) {
       const formerModelsLeftBefore = now() - (this.#options.formerModelMs ?? 600_000);
-      const request = { model: embedder.model, withTexts, formerModelsLeftBefore, after, limit: pollPage };
+      const request = { model: embedder.model, formerModelsLeftBefore, after, limit: pollPage };
       const users: readonly UserId[] = await readUsersBehind(db, request);
       for (const userId of users) if (!this.#deferred.has(userId)) this.wake(userId);
       after = users.at(-1) ?? null;

@@ -14,13 +14,8 @@ const maxPositions = 255;
 /** A btree entry has a limit of 2,700 bytes, and this is a part of one: longer names of conversations share what they begin with. */
 const maxConversation = 256;
 
-/** Up to the head of the log as it is then. Several processes may do so at once: one waits for the other's row. */
-export async function projectTexts(db: Database, userId: UserId): Promise<void> {
-  while (!(await stepTexts(db, userId)));
-}
-
-/** @returns whether the words have caught up. */
-function stepTexts(db: Database, userId: UserId): Promise<boolean> {
+/** Takes one step. Several processes may do so at once: one waits for the other's row. @returns whether the words have caught up. */
+export function stepTexts(db: Database, userId: UserId): Promise<boolean> {
   return db.transaction(async (tx) => {
     const [head] = await tx.query<{ text_seq: number; seq: number }>(lockHead, [userId]);
     if (head === undefined) {

@@ -8,6 +8,8 @@ import { isFiltering, type MemoryFilter, whereFilter } from './list-memories.ts'
 
 /** Memories behind the projection that a search looks at itself, the newest ones. */
 const maxTail = 500;
+/** After an import the log is a hundred thousand events ahead; only its end is looked at. */
+const maxTailEvents = 2_000;
 
 export interface KeywordIndex extends Collection {
   /** The log up to here is in the index. */
@@ -45,7 +47,9 @@ export interface TailMemory {
 
 export async function readTail(db: Queryable, userId: UserId, seq: number, filter: MemoryFilter): Promise<readonly TailMemory[]> {
   const query = sql<TailMemory>`select e.memory_id as id, m.content, m.source, m.created_ms, coalesce(${whereFilter(filter)}, false) as fits
-    from (select memory_id, max(seq) as seq from events where user_id = ${userId}::uuid and seq > ${seq}::bigint
+    from (select memory_id, max(seq) as seq
+        from (select memory_id, seq from events where user_id = ${userId}::uuid and seq > ${seq}::bigint
+          order by seq desc limit ${maxTailEvents}::int) newest
       group by memory_id order by seq desc limit ${maxTail}::int) e
     left join memories m on m.user_id = ${userId}::uuid and m.id = e.memory_id and not m.deleted and not m.erased`;
   return (await query.execute(db.kysely)).rows;

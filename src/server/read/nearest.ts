@@ -124,16 +124,21 @@ function toNearest(rows: readonly Row[]): readonly Nearest[] {
   return rows.flatMap(({ memory_id, similarity }) => (Number.isNaN(similarity) ? [] : [{ id: memory_id, similarity }]));
 }
 
-/** The nearest of the index first, the filter on them afterwards; fewer than asked for when the filter leaves few. */
+/**
+ * In the order of the index, each looked up in its memories until enough pass: what is not needed is not read. Fewer than asked for
+ * when the filter leaves few.
+ */
 async function nearestByIndex(db: Database, request: NearestRequest, isFiltered: boolean): Promise<readonly Nearest[]> {
+  const { userId, filter, limit } = request;
   const query = halfvec(request.vector);
-  const ef = isFiltered ? efFiltered : efSearch;
-  const candidates = sql`select x.memory_id, x.h <=> ${query} as d from (select v.memory_id, v.h from memory_vectors v
-    where ${ofUser(request)} order by v.h <=> ${query} limit ${isFiltered ? ef : request.limit + slack}) x`;
+  const nearest = sql<Row>`select v.memory_id, 1 - (v.h <=> ${query}) as similarity from memory_vectors v
+    cross join lateral (select from memories m where m.user_id = ${sql.lit(userId)} and m.id = v.memory_id
+      and ${whereFilter(filter)} offset 0) m
+    where ${ofUser(request)} order by v.h <=> ${query} limit ${limit}`;
   return db.transaction(
     async (tx) => {
-      await tx.query(`set local hnsw.ef_search = ${ef}`);
-      return run(tx, rank(request, candidates, true));
+      await tx.query(`set local hnsw.ef_search = ${isFiltered ? efFiltered : efSearch}`);
+      return run(tx, nearest);
     },
     { readOnly: true },
   );

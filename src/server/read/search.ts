@@ -5,6 +5,7 @@
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Memory } from '../../core/memory.ts';
 import type { Embedder } from '../embed/embedder.ts';
+import { EmbeddingFailed } from '../embed/embedding-failed.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
 import { queryTermsOf } from '../text/words.ts';
 import { inverseFrequency } from './bm25.ts';
@@ -87,6 +88,8 @@ export interface Searcher {
 const rankConstant = 10;
 /** What an arm's ranks count. Vectors that go by words say little that the keywords do not say better. */
 const trust = { keyword: 1, meaning: 1, lexical: 0.1 } as const;
+/** For the vector of a question. */
+const questionMs = 5_000;
 /** Places of each arm that take part, at least. */
 const minDepth = 100;
 
@@ -110,7 +113,7 @@ export function createSearcher(deps: SearcherDeps): Searcher {
     try {
       return await nearest(userId, request, limit);
     } catch (error) {
-      if (!isEmbeddingFailed(error)) throw error;
+      if (!(error instanceof EmbeddingFailed)) throw error;
       deps.onFailure(error);
       return null;
     }
@@ -155,18 +158,25 @@ interface Semantic {
 }
 
 async function embedQuestion(db: Queryable, userId: UserId, embedder: Embedder, query: string): Promise<Float32Array> {
-  if (embedder.embedWeighted === undefined) {
-    const [vector] = await embedder.embed([query], 'query');
-    if (vector === undefined) throw new Error(`${embedder.model} gave no vector`);
-    return vector;
-  }
+  if (embedder.embedWeighted === undefined) return embedInTime(embedder, query);
   const index = await readKeywordIndex(db, userId, queryTermsOf(query));
   return embedder.embedWeighted(query, (term) => inverseFrequency(index, index.memoriesByTerm.get(term) ?? 0));
 }
 
-const isZero = (vector: Float32Array): boolean => vector.every((value) => value === 0);
+/** Somebody waits for the answer: a provider that is slow or away is not tried for as long as for what is stored. */
+async function embedInTime(embedder: Embedder, query: string): Promise<Float32Array> {
+  const signal = AbortSignal.timeout(questionMs);
+  try {
+    const [vector] = await embedder.embed([query], 'query', signal);
+    if (vector === undefined) throw new Error(`${embedder.model} gave no vector`);
+    return vector;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new EmbeddingFailed('the question had no vector in time', { isRetryable: true });
+  }
+}
 
-const isEmbeddingFailed = (error: unknown): boolean => error instanceof Error && error.name === 'EmbeddingFailed';
+const isZero = (vector: Float32Array): boolean => vector.every((value) => value === 0);
 
 interface Ranked extends Omit<SearchResult, 'memory' | 'accessCount'> {
   readonly id: MemoryId;

@@ -60,11 +60,8 @@ export interface ImportReport {
   failedCount: number;
 }
 
-/**
- * Writes that wait at most. Smaller is a slower import, larger keeps other users waiting longer: the group of the append is
- * planned in one piece.
- */
-const windowSize = 1_000;
+/** Writes that wait at most: some groups of the append, of which one is planned while another is written. */
+const windowSize = 2_000;
 const embeddingBatch = 200;
 
 export async function importRecords(

@@ -157,7 +157,7 @@ describeOnEachEngine('append', (open) => {
       await createDatabaseUser(database.db),
       { ...(await createDatabaseUser(database.db)), userId: newMemoryId() as unknown as UserId },
     ];
-    const node = createAppendNode(database.db, { limits: { groupOps: 50, queuedOps: 50_000, planAheadOps: 1 } });
+    const node = createAppendNode(database.db, { limits: { groupOps: 50, userOps: 50, queuedOps: 50_000, planAheadOps: 1 } });
     const frames = Array.from({ length: 40 }, (_, index) =>
       push(
         user,
@@ -174,6 +174,22 @@ describeOnEachEngine('append', (open) => {
     expect(answers.at(-1)).toEqual({ kind: 'unknown_user' });
     expect(answers.slice(0, -1).every((answer) => answer.kind === 'pushed')).toBe(true);
     expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true, events: 800 });
+  });
+
+  it('[LOG-1] somebody who brings in very much gets a share of each group, in order, and others come in between', async () => {
+    const [many, one] = [await createDatabaseUser(database.db), await createDatabaseUser(database.db)];
+    const limits = { groupOps: 100, userOps: 10, queuedOps: 50_000, planAheadOps: 1_000 };
+    const node = createAppendNode(database.db, { limits });
+    const counters = Array.from({ length: 60 }, (_, index) => index + 1);
+    const answers = await Promise.all([
+      ...counters.map((counter) => node.submit(push(many, 1, counter, 0, [op(newMemoryId(), creation(`${counter}`))]))),
+      node.submit(push(one, 1, 1, 0, [op(newMemoryId(), creation('x'))])),
+    ]);
+    expect(answers.every(({ kind }) => kind === 'pushed')).toBe(true);
+    expect((await dotsOf(many.userId)).map((row) => row.counter)).toEqual(counters);
+    const [first, second] = node.committed;
+    expect([first?.after.userId, first?.events.length]).toEqual([many.userId, 10]);
+    expect([second?.after.userId, second?.events.length]).toEqual([one.userId, 1]);
   });
 
   it('[SYN-7] what nodes announce is the log itself, in order and without a gap', async () => {
@@ -216,7 +232,7 @@ describeOnEachEngine('append', (open) => {
 
   it('[SEC-3] what waits is bounded: more is refused as overloaded, and nothing of it is written', async () => {
     const user = await createDatabaseUser(database.db);
-    const node = createAppendNode(database.db, { limits: { groupOps: 10, queuedOps: 30, planAheadOps: 1_000 } });
+    const node = createAppendNode(database.db, { limits: { groupOps: 10, userOps: 10, queuedOps: 30, planAheadOps: 1_000 } });
     const frames = Array.from({ length: 6 }, (_, index) =>
       push(
         user,

@@ -44,7 +44,8 @@ describeOnEachEngine('/memories', (open) => {
     const first = await api.call<MemoryJson>('POST', '/memories', body);
     const again = await api.call<MemoryJson>('POST', '/memories', body);
     expect([first.status, again.status]).toEqual([201, 200]);
-    expect(again.body).toEqual(first.body);
+    // Its vector may be there meanwhile.
+    expect(again.body).toEqual({ ...first.body, embedded: expect.any(Boolean) });
     const other = await api.call('POST', '/memories', { ...body, content: 'Coffee' });
     expect([other.status, other.body.code]).toEqual([409, 'memory_exists']);
     expect(await api.head()).toBe(1);

@@ -69,7 +69,7 @@ describeOnEachEngine('/memories/sync', (open) => {
     await api.call('PUT', `/memories/${a.id}`, { content: 'a2' });
     const first = await updates(api);
     expect(first.changes).toEqual([
-      { id: b.id, seq: 2, deleted: false, memory: b },
+      { id: b.id, seq: 2, deleted: false, memory: { ...b, embedded: expect.any(Boolean) } },
       { id: a.id, seq: 3, deleted: false, memory: expect.objectContaining({ content: 'a2' }) },
     ]);
     expect([first.head, first.done]).toEqual([3, true]);

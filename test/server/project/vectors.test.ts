@@ -249,6 +249,7 @@ describeOnEachEngine('vectors', (open) => {
       embedder: embedderOf(),
       now: Date.now,
       random: () => 0,
+      stepTexts: async () => true,
       onError: (error: unknown) => errors.push(error),
     };
     const worker = createRecallWorker(deps, { firstWaitMs: 20 });
