@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { idSchema, type MemoryId, type UserId } from '../../core/ids.ts';
-import type { Memory } from '../../core/memory.ts';
-import { scopeSchema, tagSchema, typeSchema } from '../../core/memory-schemas.ts';
+import { type Memory, memoryLimits } from '../../core/memory.ts';
+import { scopeSchema, tagSchema, text, typeSchema } from '../../core/memory-schemas.ts';
 import type { MemoryCommands } from '../command/memory-commands.ts';
 import { toVector } from '../embed/to-vector.ts';
 import type { Queryable } from '../infra/database.ts';
@@ -40,8 +40,8 @@ const listQuery = z.strictObject({
   type: several(typeSchema).optional(),
   scope: several(scopeSchema).optional(),
   tags: several(tagSchema).optional(),
-  platform: z.string().max(512).optional(),
-  conversationId: z.string().max(512).optional(),
+  platform: z.optional(text(memoryLimits.sourceTextChars)),
+  conversationId: z.optional(text(memoryLimits.sourceTextChars)),
   from: time.optional(),
   to: time.optional(),
   updatedFrom: time.optional(),

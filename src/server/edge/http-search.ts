@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
-import { scopeSchema, tagSchema, typeSchema } from '../../core/memory-schemas.ts';
+import { memoryLimits } from '../../core/memory.ts';
+import { scopeSchema, tagSchema, text, typeSchema } from '../../core/memory-schemas.ts';
 import { vectorSize } from '../embed/embedder.ts';
 import { EmbeddingFailed } from '../embed/embedding-failed.ts';
 import { toVector } from '../embed/to-vector.ts';
@@ -34,8 +35,8 @@ const filterSchema = z.strictObject({
   type: oneOrMore(typeSchema).optional(),
   scope: oneOrMore(scopeSchema).optional(),
   tags: oneOrMore(tagSchema).optional(),
-  platform: z.string().max(512).optional(),
-  conversationId: z.string().max(512).optional(),
+  platform: z.optional(text(memoryLimits.sourceTextChars)),
+  conversationId: z.optional(text(memoryLimits.sourceTextChars)),
   from: time.optional(),
   to: time.optional(),
   minConfidence: z.number().min(0).max(1).optional(),
@@ -56,7 +57,7 @@ export const searchSchema = z
   .strictObject({
     query: z.string().trim().min(1).max(4_000).optional(),
     embedding: vectorSchema.optional(),
-    embeddingModel: z.string().min(1).max(128).optional(),
+    embeddingModel: z.optional(text(128)),
     mode: z.enum(searchModes).default('hybrid'),
     limit: z.int().min(1).max(100).default(10),
     filter: filterSchema.default({}),

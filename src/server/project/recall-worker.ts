@@ -43,6 +43,8 @@ export interface RecallWorker {
 }
 
 const maxWaitMs = 300_000;
+/** A provider that asks for longer is asked once an hour. A timer could not hold more than 24 days, and would go off at once. */
+const maxAskedMs = 3_600_000;
 const pollPage = 500;
 
 export function createRecallWorker(deps: RecallWorkerDeps, options: RecallWorkerOptions = {}): RecallWorker {
@@ -163,7 +165,7 @@ class Worker implements RecallWorker {
     if (this.#pause !== null) return;
     const bound = Math.min(maxWaitMs, (this.#options.firstWaitMs ?? 1_000) * 2 ** Math.min(this.#failures++, 20));
     // Never less than half: a provider that is down is not asked in a row.
-    const waitMs = Math.max(retryAfterMs ?? 0, bound * (0.5 + 0.5 * this.#deps.random()));
+    const waitMs = Math.max(Math.min(retryAfterMs ?? 0, maxAskedMs), bound * (0.5 + 0.5 * this.#deps.random()));
     this.#pause = setTimeout(() => {
       this.#pause = null;
       const users = [...this.#deferred];

@@ -132,9 +132,10 @@ const lockHead: Statement = {
     where r.user_id = $1::uuid for update of r`,
 };
 
+/** Who deletes the user took that row first: it is waited for, and then there is none; otherwise words could come behind its back. */
 const makeHead: Statement = {
   name: 'make-recall-head',
-  text: `insert into recall_heads (user_id) select user_id from user_heads where user_id = $1::uuid
+  text: `insert into recall_heads (user_id) select user_id from user_heads where user_id = $1::uuid for key share
     on conflict do nothing returning user_id`,
 };
 

@@ -20,9 +20,12 @@ export function termsOf(text: string): string[] {
   const terms: string[] = [];
   for (const [word] of normalised(text).matchAll(wordPattern)) {
     for (const part of word.split(unspacedPattern)) {
-      if (part === '') continue;
       if (unspacedPattern.test(part)) terms.push(...pairsOf(part));
-      else terms.push(termOf(part));
+      else {
+        const term = termOf(part);
+        // Nothing is between two such parts, and nothing is left of a possessive that stands behind one: no tsvector takes it.
+        if (term !== '') terms.push(term);
+      }
     }
   }
   return terms;
@@ -46,7 +49,8 @@ function termOf(word: string): string {
   const bare = word.replace(/['’]s$/u, '').replace(/['’]/gu, '');
   // A stop word keeps its form, so that it is known again.
   const term = isEnglishLike.test(bare) && !isStopWord(bare) ? stemmer(bare) : bare;
-  return term.slice(0, maxTermLength);
+  // Half a character is none that the database can hold: different ones would become the same term there.
+  return term.slice(0, maxTermLength).replace(/[\ud800-\udbff]$/, '');
 }
 
 /** Characters by code point, overlapping pairs of them; one alone stands for itself. */

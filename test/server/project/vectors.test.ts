@@ -10,8 +10,9 @@ import { createOpenAiEmbedder } from '../../../src/server/embed/openai-embedder.
 import { toVector } from '../../../src/server/embed/to-vector.ts';
 import { createHub } from '../../../src/server/fanout/hub.ts';
 import type { Database } from '../../../src/server/infra/database.ts';
+import { removeFormerModels } from '../../../src/server/project/former-models.ts';
 import { keepOwnVectors } from '../../../src/server/project/own-vectors.ts';
-import { createRecallWorker } from '../../../src/server/project/recall-worker.ts';
+import { createRecallWorker, type RecallWorker } from '../../../src/server/project/recall-worker.ts';
 import { dropVectors, readVectorHeads } from '../../../src/server/project/vector-heads.ts';
 import { stepVectors, type VectorOptions } from '../../../src/server/project/vectors.ts';
 import { nearestMemories } from '../../../src/server/read/nearest.ts';
@@ -185,6 +186,18 @@ describeOnEachEngine('vectors', (open) => {
     expect(await find('aaaa', { model: 'client' })).toEqual([first]);
   });
 
+  it('[house] a model that is used again while its vectors are being taken away gets all of them back', async () => {
+    const [first] = (await create('aaaa', 'bbbb', 'cccc')) as [MemoryId];
+    await catchUp();
+    await catchUp(embedderOf('n'));
+    // A process that dies after one portion.
+    expect(await removeFormerModels(db, user.userId, 'n', Date.now() + 60_000, 2)).toBe(true);
+    expect(await headOf()).toMatchObject({ complete: false, vectors: 1 });
+    await catchUp();
+    expect(await headOf()).toMatchObject({ seq: 3, complete: true, vectors: 3 });
+    expect(await find('aaaa', { limit: 1 })).toEqual([first]);
+  });
+
   it('[house] a text that the provider refuses holds back no other; a key that is refused holds back all', async () => {
     await create('good', 'bad bad', 'fine');
     server.always((request, response) => {
@@ -237,6 +250,22 @@ describeOnEachEngine('vectors', (open) => {
     await catchUp();
     expect(await find('tea', { limit: 5, filter: { type: ['task'] } })).toEqual([ids[59]]);
     expect(await find('tea', { limit: 5, filter: { deleted: true } })).toEqual([]);
+  });
+
+  it('[house] a provider that asks for a month is not asked again at once, as a timer that overflows would', async () => {
+    await create('tea');
+    server.always(answerText(429, '{}', { 'retry-after': '2592000' }));
+    const warnings: string[] = [];
+    const note = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', note);
+    const worker = await new Promise<RecallWorker>((resolve) => {
+      const onError = (): void => void setImmediate(() => resolve(started));
+      const deps = { db, hub: createHub(), embedder: embedderOf(), now: Date.now, random: () => 0, stepTexts: async () => true };
+      const started = createRecallWorker({ ...deps, onError });
+    });
+    process.off('warning', note);
+    await worker.stop();
+    expect(warnings).toEqual([]);
   });
 
   it('[LOG-7] the worker follows commits, outlasts a provider that fails, and finds at its start what a crash left', async () => {

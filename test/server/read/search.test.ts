@@ -207,6 +207,42 @@ describeOnEachEngine('search', (open) => {
     expect(await pathOf({ query: 'x', filter: { owner: 'me' } })).toEqual(['filter.owner']);
   });
 
+  it('[LOG-7] no word stops the words of the others: possessives of words without spaces, characters at the bound of a term', async () => {
+    const api = await fixture.login();
+    const contents = [
+      "東京's best ramen",
+      `${'x'.repeat(63)}\u{10000} first ${'x'.repeat(63)}\u{10428}`,
+      `${'a'.repeat(9_980)} of one word`,
+      '漢字仮名交'.repeat(2_000),
+      '\ufdfa'.repeat(10_000),
+      Array.from({ length: 10_000 }, (_, at) => String.fromCodePoint(0x20000 + at)).join(''),
+      'the last one',
+    ];
+    for (const content of contents) await api.create({ content });
+    await settled(api);
+    const [head] = await fixture.server.deps.db.query(
+      'select r.text_seq = h.seq as is_done, r.text_count from recall_heads r join user_heads h on h.user_id = r.user_id where r.user_id = $1::uuid',
+      [api.user.user.id],
+    );
+    expect(head).toEqual({ is_done: true, text_count: contents.length });
+    expect(contentsOf(await find(api, { query: "東京's", mode: 'keyword' }))).toEqual([contents[0]]);
+  });
+
+  it('[SEC-2] a filter or the name of a model that nothing can have is a wrong request', async () => {
+    const api = await fixture.login();
+    await api.create({ content: 'tea', embedding: [1], embeddingModel: 'mine' });
+    for (const bad of ['\u0000', '\ud800']) {
+      for (const request of [
+        { query: 'tea', filter: { platform: bad } },
+        { query: 'tea', filter: { conversationId: bad } },
+        { embedding: [1], embeddingModel: bad },
+      ])
+        expect((await api.call('POST', '/memories/search', request)).status, JSON.stringify(request)).toBe(400);
+    }
+    for (const path of ['platform', 'conversationId'])
+      expect((await api.call('GET', `/memories?${path}=%00`)).status, path).toBe(400);
+  });
+
   it('[SEC-2] questions of quotes, operators, NUL and lone surrogates break nothing', async () => {
     const api = await fixture.login();
     await api.create({ content: `It's a "test" of & | ! ( ) : * \\ 'quotes' <-> constructor __proto__` });

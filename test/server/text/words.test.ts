@@ -16,6 +16,7 @@ describe('the words of a text', () => {
       'Мой любимый цвет: зелёный; Straßenbahn',
       ['мой', 'любимый', 'цвет', 'зелёный', 'straßenbahn'],
     ],
+    ['a possessive of a word without spaces', "東京's 日’s", ['東京', '日']],
     ['Chinese is pairs of characters', '我喜欢绿茶', ['我喜', '喜欢', '欢绿', '绿茶']],
     ['Japanese beside Latin, and one character alone', 'Tokyo東京は雨、傘', ['tokyo', '東京', '京は', 'は雨', '傘']],
     ['numbers and codes are words', 'flight LH-441 at 9', ['flight', 'lh', '441', 'at', '9']],
@@ -27,6 +28,13 @@ describe('the words of a text', () => {
     expect(queryTermsOf('When did Anna go to the park, the big park?')).toEqual(['anna', 'go', 'park', 'big']);
     expect(queryTermsOf('who are you')).toEqual(['who', 'are', 'you']);
     expect(queryTermsOf('?! …')).toEqual([]);
+  });
+
+  it('[house] a long word is not cut within a character: two that differ there do not become one lone half', () => {
+    for (const last of ['\u{10000}', '\u{10428}']) {
+      const [term = ''] = termsOf(`${'x'.repeat(63)}${last}`);
+      expect(term).toBe('x'.repeat(63));
+    }
   });
 
   it('[house] whatever the text, terms are short, lower-case, not empty, and the same each time', () => {
