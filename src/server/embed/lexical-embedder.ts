@@ -18,7 +18,8 @@ const pieceLengths = [3, 4, 5] as const;
 export function createLexicalEmbedder(): Embedder {
   return {
     model,
-    batchSize: 256,
+    // A batch is made in one piece, 10 ms of it.
+    batchSize: 32,
     embed: async (texts) => texts.map((text) => vectorOf(text)),
     embedWeighted: vectorOf,
   };

@@ -131,15 +131,19 @@ class Worker implements RecallWorker {
   async #work(userId: UserId): Promise<void> {
     try {
       await this.#untilQuiet();
-      if (!(await this.#deps.stepTexts(userId))) this.wake(userId);
+      const startedAt = performance.now();
+      const hasTexts = await this.#deps.stepTexts(userId);
       if (this.#pause !== null) {
         this.#deferred.add(userId);
         return;
       }
       const step = await stepVectors({ ...this.#deps, signal: this.#aborter.signal }, userId, this.#options);
       this.#failures = 0;
-      if (step === 'more') this.wake(userId);
       if (step === 'idle') this.#deps.onCaughtUp?.(userId);
+      if (hasTexts && step !== 'more') return;
+      // Where there is much to do it takes half of the time at most: the rest is for those who wait for an answer.
+      await wait(Math.min(1_000, performance.now() - startedAt), undefined, { ref: false, signal: this.#aborter.signal });
+      this.wake(userId);
     } catch (error) {
       if (this.#aborter.signal.aborted) return;
       this.#deferred.add(userId);

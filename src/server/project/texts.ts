@@ -7,8 +7,8 @@ import type { Source } from '../../core/memory.ts';
 import type { Database, Queryable, Statement, Transaction } from '../infra/database.ts';
 import { tellingTermsOf } from '../text/words.ts';
 
-/** Events in one step, which is one transaction. */
-const stepEvents = 1_000;
+/** Events in one step, which is one transaction; in the embedded database everybody waits for it. */
+const stepEvents = 200;
 /** Positions that a tsvector can hold of one term; more of it says nothing more. */
 const maxPositions = 255;
 /** A btree entry has a limit of 2,700 bytes, and this is a part of one: longer names of conversations share what they begin with. */

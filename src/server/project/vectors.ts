@@ -25,7 +25,7 @@ export interface VectorDeps {
 export interface VectorOptions {
   /** How long a process may take for one step before another one takes over. Default 120,000. */
   readonly leaseMs?: number;
-  /** Memories or events in one step. Default 256. */
+  /** Memories or events in one step. Default: the embedder's batch. */
   readonly pageSize?: number;
   /** How long a model must have been left alone before its vectors go, once those of the present one are complete. Default 600,000. */
   readonly formerModelMs?: number;
@@ -54,7 +54,7 @@ export async function stepVectors(deps: VectorDeps, userId: UserId, options: Vec
   const leased = await db.query(leaseStatement, [userId, embedder.model, lease, new Date(now())]);
   if (leased.length === 0) return 'leased';
   try {
-    return await workUnderLease(deps, userId, lease, options.pageSize ?? 256);
+    return await workUnderLease(deps, userId, lease, options.pageSize ?? deps.embedder.batchSize);
   } finally {
     await release(db, userId, embedder.model, lease, now());
   }
