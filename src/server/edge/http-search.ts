@@ -133,6 +133,8 @@ async function searchOrRefuse(
     return await searcher.search(userId, request);
   } catch (error) {
     if (!(error instanceof EmbeddingFailed)) throw error;
-    throw new AppError('embedding_unavailable');
+    const { retryAfterMs } = error;
+    const retryAfter = retryAfterMs === undefined ? {} : { retryAfterSeconds: Math.ceil(retryAfterMs / 1_000) };
+    throw new AppError('embedding_unavailable', undefined, [], retryAfter);
   }
 }

@@ -16,25 +16,36 @@ export interface OpenAiEmbedderDeps {
 
 export interface OpenAiEmbedderOptions {
   readonly model: string;
-  /** Of one request. Default 30,000. */
+  /** Of one request. Default 30,000; for a question 10,000 at most. */
   readonly timeoutMs?: number;
-  /** Requests for the same texts at most. Default 4. */
+  /** Requests for the same texts at most. Default 4; for a question 2. */
   readonly attempts?: number;
 }
 
 const batchSize = 100;
 const firstWaitMs = 500;
 const maxWaitMs = 20_000;
+/** Somebody waits for the vector of a question, and a search by words goes on without it. */
+const query = { attempts: 2, maxWaitMs: 1_000, timeoutMs: 10_000 } as const;
 
 export function createOpenAiEmbedder(deps: OpenAiEmbedderDeps, options: OpenAiEmbedderOptions): Embedder {
   const { model, timeoutMs = 30_000, attempts = 4 } = options;
   // What the first answer had: a provider that changes it has changed the model, and its vectors compare with none of before.
   let dimensions: number | null = null;
 
-  const request = async (input: readonly string[], signal?: AbortSignal): Promise<readonly Float32Array[]> => {
+  const document = { attempts, maxWaitMs, timeoutMs } as const;
+  const question = { ...query, timeoutMs: Math.min(query.timeoutMs, timeoutMs) } as const;
+
+  const request = async (
+    input: readonly string[],
+    patience: Patience,
+    signal?: AbortSignal,
+  ): Promise<readonly Float32Array[]> => {
     const body = { model, input: [...input], encoding_format: 'float' as const };
     const { vectors, length } = toVectors(
-      await ask(() => deps.client.embeddings.create(body, { timeout: timeoutMs, maxRetries: 0, ...(signal && { signal }) })),
+      await ask(() =>
+        deps.client.embeddings.create(body, { timeout: patience.timeoutMs, maxRetries: 0, ...(signal && { signal }) }),
+      ),
       input.length,
     );
     if (dimensions !== null && length !== dimensions) {
@@ -44,13 +55,17 @@ export function createOpenAiEmbedder(deps: OpenAiEmbedderDeps, options: OpenAiEm
     return vectors;
   };
 
-  const requestPatiently = async (input: readonly string[], signal?: AbortSignal): Promise<readonly Float32Array[]> => {
+  const requestPatiently = async (
+    input: readonly string[],
+    patience: Patience,
+    signal?: AbortSignal,
+  ): Promise<readonly Float32Array[]> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await request(input, signal);
+        return await request(input, patience, signal);
       } catch (error) {
         const waitMs = error instanceof EmbeddingFailed ? waitBefore(error, attempt, deps.random()) : null;
-        if (waitMs === null || attempt >= attempts) throw error;
+        if (waitMs === null || waitMs > patience.maxWaitMs || attempt >= patience.attempts) throw error;
         await deps.wait(waitMs, signal);
       }
     }
@@ -59,18 +74,29 @@ export function createOpenAiEmbedder(deps: OpenAiEmbedderDeps, options: OpenAiEm
   return {
     model,
     batchSize,
-    async embed(texts, _use, signal) {
+    async embed(texts, use, signal) {
+      const patience = use === 'query' ? question : document;
       const vectors: Float32Array[] = [];
-      for (const input of splitTexts(texts.map(cutText), batchSize)) vectors.push(...(await requestPatiently(input, signal)));
+      for (const input of splitTexts(texts.map(cutText), batchSize)) {
+        vectors.push(...(await requestPatiently(input, patience, signal)));
+      }
       return vectors;
     },
   };
 }
 
-/** Ms, with full jitter; null when trying again here is of no use. A long Retry-After is left to whoever can wait. */
+interface Patience {
+  /** Requests for the same texts at most. */
+  readonly attempts: number;
+  /** A longer Retry-After is left to whoever can wait. */
+  readonly maxWaitMs: number;
+  readonly timeoutMs: number;
+}
+
+/** Ms, with full jitter; null when trying again is of no use. */
 function waitBefore(error: EmbeddingFailed, attempt: number, random: number): number | null {
   if (!error.isRetryable) return null;
-  if (error.retryAfterMs !== undefined) return error.retryAfterMs <= maxWaitMs ? error.retryAfterMs : null;
+  if (error.retryAfterMs !== undefined) return error.retryAfterMs;
   return Math.round(random * Math.min(maxWaitMs, firstWaitMs * 2 ** (attempt - 1)));
 }
 
@@ -104,7 +130,10 @@ function parseRetryAfter(headers: Headers | undefined): number | undefined {
   if (ms >= 0) return ms;
   const text = headers?.get('retry-after') ?? '';
   const seconds = Number.parseFloat(text);
-  return /^\s*[\d.]+\s*$/.test(text) && seconds >= 0 ? seconds * 1_000 : undefined;
+  if (/^\s*[\d.]+\s*$/.test(text)) return seconds >= 0 ? seconds * 1_000 : undefined;
+  // A date, by the provider's own clock (RFC 9110).
+  const untilMs = Date.parse(text) - Date.parse(headers?.get('date') ?? '');
+  return Number.isNaN(untilMs) ? undefined : Math.max(0, untilMs);
 }
 
 interface Answer {

@@ -57,7 +57,7 @@ describe('[house] vectors by OpenAI’s HTTP', () => {
 
   it('[house] 429 is tried again after what Retry-After says', async () => {
     server.next(answerText(429, '{"error":{"message":"slow"}}', { 'retry-after': '7' }));
-    expect(await embedder.embed(['a'], 'query')).toHaveLength(1);
+    expect(await embedder.embed(['a'], 'document')).toHaveLength(1);
     expect(waits).toEqual([7_000]);
   });
 
@@ -65,6 +65,23 @@ describe('[house] vectors by OpenAI’s HTTP', () => {
     server.always(answerText(429, '{}', { 'retry-after': '90' }));
     expect(await failureOf()).toMatchObject({ isRetryable: true, retryAfterMs: 90_000 });
     expect(server.requests).toHaveLength(1);
+  });
+
+  it('[house] Retry-After can be a date, by the clock of the provider', async () => {
+    const date = 'Wed, 21 Oct 2015 07:28:00 GMT';
+    server.always(answerText(429, '{}', { 'retry-after': 'Wed, 21 Oct 2015 07:29:30 GMT', date }));
+    expect(await failureOf()).toMatchObject({ retryAfterMs: 90_000 });
+    server.always(answerText(429, '{}', { 'retry-after': 'soon', date }));
+    expect(await failureOf()).toMatchObject({ retryAfterMs: undefined });
+  });
+
+  it('[house] somebody waits for the vector of a question: it is asked for twice at most, and not after a long wait', async () => {
+    server.always(answerText(500, ''));
+    await expect(embedder.embed(['a'], 'query')).rejects.toMatchObject({ isRetryable: true });
+    expect(server.requests).toHaveLength(2);
+    server.always(answerText(429, '{}', { 'retry-after': '7' }));
+    await expect(embedder.embed(['a'], 'query')).rejects.toMatchObject({ retryAfterMs: 7_000 });
+    expect(server.requests).toHaveLength(3);
   });
 
   it('[house] 500s, silence and answers that break off are tried again, each time later, and then told', async () => {
