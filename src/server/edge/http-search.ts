@@ -48,7 +48,7 @@ const vectorSchema = z
   .max(vectorSize)
   .transform((numbers, context) => {
     const vector = toVector(numbers);
-    if (vector !== null && vector.some((value) => value !== 0)) return vector;
+    if (vector?.some((value) => value !== 0) === true) return vector;
     context.addIssue({ code: 'custom', message: 'must have a number that is not zero' });
     return z.NEVER;
   });
