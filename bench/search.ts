@@ -84,7 +84,7 @@ async function measure(db: Database, bare: Database | null, { size, userId, isFi
   const plan: BarePlan = size <= 5_000 ? 'exact' : size < indexFrom ? 'bits' : 'index';
   const shape = { userId, isFiltered, limit, candidates: plan === 'index' ? 1_000 : size < 20_000 ? 200 : 400 };
   const filter = isFiltered ? { type: ['task'] as const } : {};
-  await bare?.query(`set hnsw.ef_search = ${isFiltered ? 1_000 : 400}`);
+  await bare?.query(`set hnsw.ef_search = ${isFiltered ? 1_000 : 260}`);
   const ours: number[] = [];
   const byHand: number[] = [];
   const exact: number[] = [];

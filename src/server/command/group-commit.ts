@@ -45,7 +45,7 @@ export interface GroupCommitLimits {
   readonly planAheadOps: number;
 }
 
-export const defaultGroupLimits: GroupCommitLimits = { groupOps: 1_000, userOps: 256, queuedOps: 50_000, planAheadOps: 500 };
+export const defaultGroupLimits: GroupCommitLimits = { groupOps: 1_000, userOps: 160, queuedOps: 50_000, planAheadOps: 500 };
 
 export interface GroupCommit {
   /** Resolves after the commit. @throws AppError `overloaded` when too much waits, DatabaseUnavailable */

@@ -32,7 +32,7 @@ const [fewCandidates, manyCandidates, manyFrom] = [200, 400, 20_000];
  * What the index looks at; pgvector by itself: 40. The filter is applied to what it found, so it has to be found far down: with 400
  * recall@10 was 0.945 behind a filter of 5 % at 100,000.
  */
-const [efSearch, efFiltered] = [400, 1_000];
+const [efSearch, efFiltered] = [260, 1_000];
 /** Memories that were deleted just now still have their vectors. */
 const slack = 20;
 
