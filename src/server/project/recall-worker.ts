@@ -133,23 +133,38 @@ class Worker implements RecallWorker {
       await this.#untilQuiet();
       const startedAt = performance.now();
       const hasTexts = await this.#deps.stepTexts(userId);
-      if (this.#pause !== null) {
-        this.#deferred.add(userId);
-        return;
-      }
-      const step = await stepVectors({ ...this.#deps, signal: this.#aborter.signal }, userId, this.#options);
-      this.#failures = 0;
-      if (step === 'idle') this.#deps.onCaughtUp?.(userId);
-      if (hasTexts && step !== 'more') return;
+      const hasMoreVectors = await this.#stepVectors(userId);
+      if (hasTexts && !hasMoreVectors) return;
       // Where there is much to do it takes half of the time at most: the rest is for those who wait for an answer.
       await wait(Math.min(1_000, performance.now() - startedAt), undefined, { ref: false, signal: this.#aborter.signal });
       this.wake(userId);
     } catch (error) {
-      if (this.#aborter.signal.aborted) return;
-      this.#deferred.add(userId);
-      this.#pauseAfter(error instanceof EmbeddingFailed ? error.retryAfterMs : undefined);
-      this.#deps.onError(error);
+      this.#defer(userId, error);
     }
+  }
+
+  /** Words go on where vectors have to wait for a provider. @returns whether there is more to do now. Never rejects. */
+  async #stepVectors(userId: UserId): Promise<boolean> {
+    if (this.#pause !== null) {
+      this.#deferred.add(userId);
+      return false;
+    }
+    try {
+      const step = await stepVectors({ ...this.#deps, signal: this.#aborter.signal }, userId, this.#options);
+      this.#failures = 0;
+      if (step === 'idle') this.#deps.onCaughtUp?.(userId);
+      return step === 'more';
+    } catch (error) {
+      this.#defer(userId, error);
+      return false;
+    }
+  }
+
+  #defer(userId: UserId, error: unknown): void {
+    if (this.#aborter.signal.aborted) return;
+    this.#deferred.add(userId);
+    this.#pauseAfter(error instanceof EmbeddingFailed ? error.retryAfterMs : undefined);
+    this.#deps.onError(error);
   }
 
   /** Writes go first: what is made here nobody waits for, and it takes as much of the machine as they do. */

@@ -13,6 +13,7 @@ import type { Database } from '../../../src/server/infra/database.ts';
 import { removeFormerModels } from '../../../src/server/project/former-models.ts';
 import { keepOwnVectors } from '../../../src/server/project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from '../../../src/server/project/recall-worker.ts';
+import { stepTexts } from '../../../src/server/project/texts.ts';
 import { dropVectors, readVectorHeads } from '../../../src/server/project/vector-heads.ts';
 import { stepVectors, type VectorOptions } from '../../../src/server/project/vectors.ts';
 import { nearestMemories } from '../../../src/server/read/nearest.ts';
@@ -266,6 +267,31 @@ describeOnEachEngine('vectors', (open) => {
     process.off('warning', note);
     await worker.stop();
     expect(warnings).toEqual([]);
+  });
+
+  it('[LOG-7] while the provider is away the words come as far as the log, however many steps that takes', async () => {
+    await create(...Array.from({ length: 450 }, (_, index) => `word${index}`));
+    server.always(answerText(500, ''));
+    const errors: unknown[] = [];
+    const worker = createRecallWorker(
+      {
+        db,
+        hub: createHub(),
+        embedder: embedderOf(),
+        now: Date.now,
+        random: () => 0,
+        stepTexts: (userId) => stepTexts(db, userId),
+        onError: (error: unknown) => errors.push(error),
+      },
+      { firstWaitMs: 3_600_000 },
+    );
+    const seqOfTexts = async (): Promise<unknown> =>
+      (await db.query<{ text_seq: number }>('select text_seq from recall_heads where user_id = $1::uuid', [user.userId]))[0]
+        ?.text_seq;
+    await expect.poll(seqOfTexts).toBe(450);
+    await worker.stop();
+    expect(errors).not.toEqual([]);
+    expect(await countRows()).toBe(0);
   });
 
   it('[LOG-7] the worker follows commits, outlasts a provider that fails, and finds at its start what a crash left', async () => {
