@@ -6,14 +6,12 @@
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Queryable } from '../infra/database.ts';
 import { textEntryOf } from '../project/texts.ts';
-import { queryTermsOf } from '../text/words.ts';
 import { type Collection, inverseFrequency, saturation } from './bm25.ts';
 import {
   type Candidate,
   type KeywordIndex,
   quoted,
   readCandidates,
-  readKeywordIndex,
   readNeighbours,
   readTail,
   readTermsOf,
@@ -33,7 +31,10 @@ export interface KeywordHit {
 
 export interface KeywordRequest {
   readonly userId: UserId;
-  readonly query: string;
+  /** Of the question. */
+  readonly terms: readonly string[];
+  /** Read for these terms. */
+  readonly index: KeywordIndex;
   readonly filter: MemoryFilter;
   readonly limit: number;
 }
@@ -53,11 +54,10 @@ const neighbourShare = { before: 0.5, after: 0.2 } as const;
 const maxPlaces = 100;
 
 export async function searchKeywords(db: Queryable, request: KeywordRequest): Promise<readonly KeywordHit[]> {
-  const terms = queryTermsOf(request.query);
+  const { terms, index } = request;
   if (terms.length === 0) return [];
-  const index = await readKeywordIndex(db, request.userId, terms);
   const tail = await readTail(db, request.userId, index.seq, request.filter);
-  const search = new KeywordSearch(db, request, index, tail);
+  const search = new KeywordSearch(db, request, tail);
   const asked = search.weigh(terms.map((term) => [term, index.memoriesByTerm.get(term) ?? 0]));
   const first = await search.withNeighbours(await search.score(asked));
   const more = await search.feedback(asked, first.slice(0, feedback.answers));
@@ -72,10 +72,10 @@ class KeywordSearch {
   readonly #tail: readonly TailMemory[];
   readonly #stale: ReadonlySet<MemoryId>;
 
-  constructor(db: Queryable, request: KeywordRequest, index: KeywordIndex, tail: readonly TailMemory[]) {
+  constructor(db: Queryable, request: KeywordRequest, tail: readonly TailMemory[]) {
     this.#db = db;
     this.#request = request;
-    this.#index = index;
+    this.#index = request.index;
     this.#tail = tail;
     this.#stale = new Set(tail.map(({ id }) => id));
   }

@@ -9,10 +9,10 @@ import { EmbeddingFailed } from '../embed/embedding-failed.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
 import { queryTermsOf } from '../text/words.ts';
 import { inverseFrequency } from './bm25.ts';
-import { readKeywordIndex } from './keyword-index.ts';
+import { type KeywordIndex, readKeywordIndex } from './keyword-index.ts';
 import { type KeywordHit, searchKeywords } from './keyword-search.ts';
 import type { MemoryFilter } from './list-memories.ts';
-import { type MemoryViewRow, rowToView, viewColumns } from './memory-view.ts';
+import { type MemoryView, type MemoryViewRow, rowToView, viewColumns } from './memory-view.ts';
 
 export const searchModes = ['hybrid', 'semantic', 'keyword'] as const;
 export type SearchMode = (typeof searchModes)[number];
@@ -96,41 +96,45 @@ const minDepth = 100;
 export function createSearcher(deps: SearcherDeps): Searcher {
   const { db } = deps;
 
-  const nearest = async (userId: UserId, request: SearchRequest, limit: number): Promise<Semantic | null> => {
-    const { query, embedding, filter } = request;
+  const nearest = async (asked: Asked): Promise<Semantic | null> => {
+    const { userId, question, request, depth } = asked;
+    const { embedding, filter } = request;
     if (embedding !== undefined) {
       const model = request.embeddingModel ?? deps.ownModel;
-      return { near: await deps.nearest({ userId, model, vector: embedding, filter, limit }), weight: trust.meaning };
+      return { near: await deps.nearest({ userId, model, vector: embedding, filter, limit: depth }), weight: trust.meaning };
     }
-    if (query === undefined) return null;
+    if (question === null) return null;
     const embedder = await deps.servingEmbedder(userId);
-    const vector = await embedQuestion(db, userId, embedder, query);
-    const near = isZero(vector) ? [] : await deps.nearest({ userId, model: embedder.model, vector, filter, limit });
+    const vector = await embedQuestion(embedder, question);
+    const near = isZero(vector) ? [] : await deps.nearest({ userId, model: embedder.model, vector, filter, limit: depth });
     return { near, weight: embedder.embedWeighted === undefined ? trust.meaning : trust.lexical };
   };
   /** A hybrid search goes on without what it cannot get. */
-  const nearestIfAny = async (userId: UserId, request: SearchRequest, limit: number): Promise<Semantic | null> => {
+  const nearestIfAny = async (asked: Asked): Promise<Semantic | null> => {
     try {
-      return await nearest(userId, request, limit);
+      return await nearest(asked);
     } catch (error) {
       if (!(error instanceof EmbeddingFailed)) throw error;
       deps.onFailure(error);
       return null;
     }
   };
+  const semanticArm = async (asked: Asked): Promise<Semantic | null> => {
+    if (asked.request.mode === 'keyword') return null;
+    return asked.request.mode === 'semantic' ? nearest(asked) : nearestIfAny(asked);
+  };
+  const keywordArm = async ({ userId, question, request, depth }: Asked): Promise<readonly KeywordHit[] | null> => {
+    if (request.mode === 'semantic' || question === null) return null;
+    const { terms, readIndex } = question;
+    return searchKeywords(db, { userId, terms, index: await readIndex(), filter: request.filter, limit: depth });
+  };
 
   return {
     async search(userId, request) {
-      const { query, mode, limit, filter } = request;
-      const depth = Math.max(minDepth, 2 * limit);
-      const hasQuery = query !== undefined;
-      const semantic =
-        mode === 'keyword'
-          ? null
-          : mode === 'semantic'
-            ? await nearest(userId, request, depth)
-            : await nearestIfAny(userId, request, depth);
-      const keyword = mode === 'semantic' || !hasQuery ? null : await searchKeywords(db, { userId, query, filter, limit: depth });
+      const { query, limit } = request;
+      const question = query === undefined ? null : toQuestion(db, userId, query);
+      const asked = { userId, question, request, depth: Math.max(minDepth, 2 * limit) };
+      const [semantic, keyword] = await Promise.all([semanticArm(asked), keywordArm(asked)]);
       const ranked = fuse(semantic, keyword).slice(0, limit + staleReserve);
       const views = await readViews(
         db,
@@ -157,9 +161,35 @@ interface Semantic {
   readonly weight: number;
 }
 
-async function embedQuestion(db: Queryable, userId: UserId, embedder: Embedder, query: string): Promise<Float32Array> {
+/** What a search is asked, with what both arms need of it. */
+interface Question {
+  readonly query: string;
+  readonly terms: readonly string[];
+  /** Read once, by whichever arm needs it first. */
+  readonly readIndex: () => Promise<KeywordIndex>;
+}
+
+interface Asked {
+  readonly userId: UserId;
+  readonly question: Question | null;
+  readonly request: SearchRequest;
+  /** Places that each arm brings. */
+  readonly depth: number;
+}
+
+function toQuestion(db: Queryable, userId: UserId, query: string): Question {
+  const terms = queryTermsOf(query);
+  let index: Promise<KeywordIndex> | null = null;
+  const readIndex = (): Promise<KeywordIndex> => {
+    index ??= readKeywordIndex(db, userId, terms);
+    return index;
+  };
+  return { query, terms, readIndex };
+}
+
+async function embedQuestion(embedder: Embedder, { query, readIndex }: Question): Promise<Float32Array> {
   if (embedder.embedWeighted === undefined) return embedInTime(embedder, query);
-  const index = await readKeywordIndex(db, userId, queryTermsOf(query));
+  const index = await readIndex();
   return embedder.embedWeighted(query, (term) => inverseFrequency(index, index.memoriesByTerm.get(term) ?? 0));
 }
 
@@ -204,7 +234,7 @@ function fuse(semantic: Semantic | null, keyword: readonly KeywordHit[] | null):
   return [...found.values()].sort((a, b) => b.score - a.score || (a.id < b.id ? 1 : -1));
 }
 
-async function readViews(db: Queryable, userId: UserId, ids: readonly MemoryId[]) {
+async function readViews(db: Queryable, userId: UserId, ids: readonly MemoryId[]): Promise<ReadonlyMap<MemoryId, MemoryView>> {
   if (ids.length === 0) return new Map();
   const rows = await db.query<MemoryViewRow>(readFound, [userId, ids]);
   return new Map(rows.map((row) => [row.id, rowToView(row)]));

@@ -34,16 +34,14 @@ export function termsOf(text: string): string[] {
 /** Of a question: each once, without the words that say nothing, unless there are no others. */
 export function queryTermsOf(query: string): string[] {
   const all = [...new Set(termsOf(query))];
-  const telling = [...new Set(tellingTermsOf(query))];
+  const telling = all.filter((term) => !isStopWord(term));
   return telling.length > 0 ? telling : all;
 }
 
 /** The terms without those of stop words. */
 export function tellingTermsOf(text: string): string[] {
-  return termsOf(text).filter((term) => !isStopTerm(term));
+  return termsOf(text).filter((term) => !isStopWord(term));
 }
-
-const isStopTerm = (term: string): boolean => isStopWord(term);
 
 function termOf(word: string): string {
   const bare = word.replace(/['’]s$/u, '').replace(/['’]/gu, '');
@@ -61,7 +59,7 @@ function pairsOf(run: string): string[] {
 }
 
 /** Case, width and, of Latin letters, accents make no difference. */
-export function normalised(text: string): string {
+function normalised(text: string): string {
   return text
     .normalize('NFKC')
     .toLowerCase()
