@@ -1,7 +1,6 @@
 /** The only place that constructs what the server is made of. */
 import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import OpenAI from 'openai';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
@@ -9,8 +8,7 @@ import { keepJwtSecret } from './access/jwt-secret.ts';
 import { createAppend } from './command/append.ts';
 import { type Collector, createCollector } from './command/collector.ts';
 import type { GroupCommit } from './command/group-commit.ts';
-import type { Writer } from './command/memory-commands.ts';
-import { createMemoryCommands, type MemoryCommands } from './command/memory-commands.ts';
+import { createMemoryCommands, type MemoryCommands, type Writer } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
 import type { MemoryVectors } from './edge/http-memories.ts';
@@ -18,7 +16,6 @@ import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
 import type { Embedder } from './embed/embedder.ts';
 import { createEmbedders } from './embed/embedders.ts';
 import { createLexicalEmbedder } from './embed/lexical-embedder.ts';
-import { createOpenAiEmbedder } from './embed/openai-embedder.ts';
 import { toVector } from './embed/to-vector.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
@@ -27,8 +24,8 @@ import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
 import { type MissingPart, missingParts } from './infra/readiness.ts';
+import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
-import { createOpenAiChatModel } from './ingest/openai-chat-model.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
 import { migrationsFolder, readVersion } from './package.ts';
 import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
@@ -112,8 +109,9 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       },
       collectorOptions(config),
     );
+    const provider = await openProvider(config);
     const embedders = createEmbedders(
-      { lexical: createLexicalEmbedder(), ofProvider: providerOf(config) },
+      { lexical: createLexicalEmbedder(), ofProvider: provider?.embedderOf ?? null },
       config.embeddingModel,
     );
     const { model } = embedders.present;
@@ -135,7 +133,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       db,
       memories,
       findSimilar: createSimilarBySearch(searcher),
-      model: openChatModel(config),
+      model: provider?.chatModel ?? null,
       now,
       onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
     });
@@ -196,19 +194,6 @@ async function ingestFromFile(ingest: Ingest, writer: Writer, conversation: File
   return { created: created.length, updated: updated.length, skipped: skipped.length };
 }
 
-/** Null where nobody is named. A server of one's own needs no key. */
-function openProvider({ openAiApiKey, openAiBaseUrl }: Config): OpenAI | null {
-  if (openAiApiKey === null && openAiBaseUrl === null) return null;
-  // Retries are ours. A log of its own would show requests and headers.
-  return new OpenAI({ apiKey: openAiApiKey ?? 'none', baseURL: openAiBaseUrl, maxRetries: 0, logLevel: 'off' });
-}
-
-function openChatModel(config: Config) {
-  const client = openProvider(config);
-  const { extractionModel: model, extractionTimeoutSeconds } = config;
-  return client === null ? null : createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 });
-}
-
 export const collectorOptions = (config: Config) => ({
   tombstoneMs: config.tombstoneDays * 86_400_000,
   deviceExpiryMs: config.deviceExpiryDays * 86_400_000,
@@ -219,16 +204,31 @@ export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken'])
   return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
 }
 
-/** Makes embedders of a provider's models; null without one. */
-function providerOf(config: Config): ((model: string) => Embedder) | null {
-  const client = openProvider(config);
-  if (client === null) return null;
-  const deps = {
+interface Provider {
+  readonly embedderOf: (model: string) => Embedder;
+  readonly chatModel: ChatModel;
+}
+
+/** Null where nobody is named. A server of one's own needs no key. Loading the package takes 60 ms: a start without one does not pay them. */
+async function openProvider(config: Config): Promise<Provider | null> {
+  const { openAiApiKey, openAiBaseUrl, extractionModel: model, extractionTimeoutSeconds } = config;
+  if (openAiApiKey === null && openAiBaseUrl === null) return null;
+  const [{ default: OpenAI }, { createOpenAiEmbedder }, { createOpenAiChatModel }] = await Promise.all([
+    import('openai'),
+    import('./embed/openai-embedder.ts'),
+    import('./ingest/openai-chat-model.ts'),
+  ]);
+  // Retries are ours. A log of its own would show requests and headers.
+  const client = new OpenAI({ apiKey: openAiApiKey ?? 'none', baseURL: openAiBaseUrl, maxRetries: 0, logLevel: 'off' });
+  const embedding = {
     client,
     random: Math.random,
     wait: (ms: number, signal?: AbortSignal) => wait(ms, undefined, { ref: false, ...(signal && { signal }) }),
   };
-  return (model) => createOpenAiEmbedder(deps, { model });
+  return {
+    embedderOf: (name) => createOpenAiEmbedder(embedding, { model: name }),
+    chatModel: createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 }),
+  };
 }
 
 function startRecall(

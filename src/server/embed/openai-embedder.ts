@@ -4,6 +4,7 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortEr
 import { type Embedder, vectorSize } from './embedder.ts';
 import { EmbeddingFailed } from './embedding-failed.ts';
 import { cutText, splitTexts } from './request-texts.ts';
+import { retryAfterMs } from './retry-after.ts';
 import { toVector } from './to-vector.ts';
 
 export interface OpenAiEmbedderDeps {
@@ -120,20 +121,15 @@ function toFailure(error: unknown): unknown {
   const status: number = error.status;
   return new EmbeddingFailed(`answered with ${status}`, {
     isRetryable: status === 408 || status === 409 || status === 429 || status >= 500,
-    retryAfterMs: parseRetryAfter(error.headers),
+    retryAfterMs: askedMs(error.headers),
     isAboutTexts: status === 400 || status === 413 || status === 422,
   });
 }
 
-function parseRetryAfter(headers: Headers | undefined): number | undefined {
+/** OpenAI says it in milliseconds, too. */
+function askedMs(headers: Headers | undefined): number | undefined {
   const ms = Number.parseFloat(headers?.get('retry-after-ms') ?? '');
-  if (ms >= 0) return ms;
-  const text = headers?.get('retry-after') ?? '';
-  const seconds = Number.parseFloat(text);
-  if (/^\s*[\d.]+\s*$/.test(text)) return seconds >= 0 ? seconds * 1_000 : undefined;
-  // A date, by the provider's own clock (RFC 9110).
-  const untilMs = Date.parse(text) - Date.parse(headers?.get('date') ?? '');
-  return Number.isNaN(untilMs) ? undefined : Math.max(0, untilMs);
+  return ms >= 0 ? ms : retryAfterMs(headers);
 }
 
 interface Answer {

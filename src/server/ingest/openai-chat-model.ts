@@ -7,6 +7,7 @@ import type { OpenAI } from 'openai';
 import { APIConnectionError, APIError } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { err, ok, type Result } from '../../core/result.ts';
+import { retryAfterMs } from '../embed/retry-after.ts';
 import type { ChatModel, ModelFailure, Question, Said } from './chat-model.ts';
 
 export interface OpenAiChatOptions {
@@ -133,14 +134,7 @@ function toFailure(error: unknown, signal: AbortSignal): ModelFailure {
   return { kind: 'unusable', reason };
 }
 
-/** Seconds, or a date (RFC 9110). */
 function retryAfter(headers: Headers | undefined): { readonly retryAfterSeconds?: number } {
-  const text = headers?.get('retry-after') ?? null;
-  if (text === null) return {};
-  const seconds = /^\d{1,9}(?:\.\d+)?$/.test(text) ? Number(text) : secondsUntil(text, headers?.get('date') ?? null);
-  return Number.isFinite(seconds) ? { retryAfterSeconds: Math.max(0, Math.ceil(seconds)) } : {};
+  const ms = retryAfterMs(headers);
+  return ms === undefined ? {} : { retryAfterSeconds: Math.ceil(ms / 1_000) };
 }
-
-/** By the vendor's own clock, which its `date` shows. */
-const secondsUntil = (date: string, now: string | null): number =>
-  now === null ? Number.NaN : (Date.parse(date) - Date.parse(now)) / 1_000;
