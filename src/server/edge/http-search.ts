@@ -1,11 +1,11 @@
 /** POST /memories/search: by meaning, by words, or both. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { modelNameChars, vectorSize } from '../../core/embedding.ts';
 import { AppError } from '../../core/errors.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import { memoryLimits } from '../../core/memory.ts';
 import { scopeSchema, tagSchema, text, typeSchema } from '../../core/memory-schemas.ts';
-import { vectorSize } from '../embed/embedder.ts';
 import { EmbeddingFailed } from '../embed/embedding-failed.ts';
 import { toVector } from '../embed/to-vector.ts';
 import type { AccessCounts } from '../read/access-counts.ts';
@@ -13,6 +13,7 @@ import type { MemoryFilter } from '../read/list-memories.ts';
 import { type SearchAnswer, type Searcher, searchModes } from '../read/search.ts';
 import type { MemoryVectors } from './http-memories.ts';
 import { memorySchema, memoryToJson } from './memory-json.ts';
+import { time } from './query-values.ts';
 import { route } from './route.ts';
 
 export interface SearchRouteDeps {
@@ -25,11 +26,6 @@ export interface SearchRouteDeps {
 
 const oneOrMore = <Value extends string>(item: z.core.$ZodType<Value, string>) =>
   z.union([item, z.array(item).min(1).max(64)]).transform((given): Value[] => (Array.isArray(given) ? given : [given]));
-
-const time = z.iso
-  .datetime({ offset: true })
-  .or(z.iso.date())
-  .transform((text) => Date.parse(text));
 
 const filterSchema = z.strictObject({
   type: oneOrMore(typeSchema).optional(),
@@ -57,7 +53,7 @@ export const searchSchema = z
   .strictObject({
     query: z.string().trim().min(1).max(4_000).optional(),
     embedding: vectorSchema.optional(),
-    embeddingModel: z.optional(text(128)),
+    embeddingModel: z.optional(text(modelNameChars)),
     mode: z.enum(searchModes).default('hybrid'),
     limit: z.int().min(1).max(100).default(10),
     filter: filterSchema.default({}),

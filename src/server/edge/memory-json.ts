@@ -1,9 +1,9 @@
 /** A memory as callers write and read it. */
 import { z } from 'zod';
+import { isCallersModel, modelNameChars, vectorSize } from '../../core/embedding.ts';
 import { idSchema, type MemoryId } from '../../core/ids.ts';
-import { isStorable, type Memory, type MemoryFields, memoryLimits, memoryScopes, memoryTypes } from '../../core/memory.ts';
+import { type Memory, type MemoryFields, memoryLimits, memoryScopes, memoryTypes } from '../../core/memory.ts';
 import { confidenceSchema, contentSchema, scopeSchema, sourceSchema, tagSchema, typeSchema } from '../../core/memory-schemas.ts';
-import { vectorSize } from '../embed/embedder.ts';
 
 const tags = z.array(tagSchema).max(memoryLimits.tags);
 
@@ -24,8 +24,8 @@ export const newMemorySchema = z.strictObject({
   embeddingModel: z
     .string()
     .min(1)
-    .max(128)
-    .refine((model) => !model.startsWith('lexical') && isStorable(model), 'is not a possible name of a model of yours')
+    .max(modelNameChars)
+    .refine(isCallersModel, 'is not a possible name of a model of yours')
     .optional()
     .meta({ description: 'What made `embedding`. Default: the server’s own model, if callers can have it.' }),
 });

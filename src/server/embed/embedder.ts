@@ -1,8 +1,5 @@
 /** Texts become vectors, here or at a vendor: one interface for all who make them. */
 
-/** Dimensions of every vector that is kept. */
-export const vectorSize = 1536;
-
 export interface Embedder {
   /** Names the vector space, as kept in memory_vectors.model: 'lexical-1', 'text-embedding-3-small' … */
   readonly model: string;

@@ -3,8 +3,10 @@
  * signs (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009). Texts are near that share words, forms of
  * a word, or misspellings; what means the same in other words it does not see.
  */
+
+import { vectorSize } from '../../core/embedding.ts';
 import { tellingTermsOf, termsOf } from '../text/words.ts';
-import { type Embedder, vectorSize } from './embedder.ts';
+import type { Embedder } from './embedder.ts';
 
 /** Another weighting is another space: vectors of before are made again. */
 const model = 'lexical-1';

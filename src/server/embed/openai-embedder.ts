@@ -1,7 +1,8 @@
 /** Vectors by OpenAI or whoever speaks its HTTP (Ollama, llama.cpp, vLLM, LM Studio), through the official package. */
 import type OpenAI from 'openai';
 import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
-import { type Embedder, vectorSize } from './embedder.ts';
+import { vectorSize } from '../../core/embedding.ts';
+import type { Embedder } from './embedder.ts';
 import { EmbeddingFailed } from './embedding-failed.ts';
 import { cutText, splitTexts } from './request-texts.ts';
 import { retryAfterMs } from './retry-after.ts';

@@ -1,4 +1,4 @@
-import { vectorSize } from './embedder.ts';
+import { vectorSize } from '../../core/embedding.ts';
 
 /**
  * The numbers as a vector that is kept: padded with zeros, which changes no cosine between vectors of one model, and of length 1

@@ -1,4 +1,5 @@
 /** Vectors that clients bring with their memories. */
+import { isBuiltInModel } from '../../core/embedding.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Database, Statement } from '../infra/database.ts';
 import { lockVectorHeads } from './vector-heads.ts';
@@ -14,9 +15,6 @@ export interface OwnVector {
 
 /** Where vectors without the name of a model are kept, unless the server's own model is one that clients can have too. */
 const clientModel = 'client';
-
-/** The built-in embedder's spaces: nobody outside can make vectors of them. */
-export const isBuiltInModel = (model: string): boolean => model.startsWith('lexical');
 
 /** The vector space that a client means: the one it names, or the server's own. */
 export function ownVectorModel(named: string | undefined, serverModel: string): string {

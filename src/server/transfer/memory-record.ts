@@ -1,25 +1,13 @@
 /** A record of this API, or of the extension's own database, as a memory. */
 import { v5 } from 'uuid';
 import { adoptedIdName, adoptedIdNamespace } from '../../core/adopted-id.ts';
+import { isCallersModel, vectorSize } from '../../core/embedding.ts';
 import { type MemoryId, nilMemoryId, parseId } from '../../core/ids.ts';
-import {
-  isStorable,
-  type MemoryFields,
-  type MemoryScope,
-  type MemoryType,
-  memoryLimits,
-  type Source,
-} from '../../core/memory.ts';
+import { type MemoryFields, type MemoryScope, type MemoryType, memoryLimits, type Source } from '../../core/memory.ts';
 import { checkWrite, type FieldRegister, type RegisterValue, tagRegister } from '../../core/register.ts';
 import { scopeProblem, typeProblem } from '../../core/value-checks.ts';
 import { type Content, type Fault, type FileEmbedding, fault } from './item.ts';
 import { type Fields, isObject, toMs } from './values.ts';
-
-/** Numbers of an embedding at most. */
-const embeddingSize = 1_536;
-
-/** Characters of its model's name at most. Names that begin with `lexical` are the server's own. */
-const modelChars = 128;
 
 /**
  * A wrong value fails the record and is named. Type and scope that are missing are `fact` and `user_global`; so are unknown ones
@@ -110,11 +98,11 @@ function toEmbedding(record: Fields, note: Note): FileEmbedding | null {
   if (numbers === null || (Array.isArray(numbers) && numbers.length === 0)) return null;
   const isVector =
     Array.isArray(numbers) &&
-    numbers.length <= embeddingSize &&
+    numbers.length <= vectorSize &&
     numbers.every((number) => typeof number === 'number' && Number.isFinite(number));
-  if (!isVector) note(fault('embedding', `must be at most ${embeddingSize} numbers`).fault);
+  if (!isVector) note(fault('embedding', `must be at most ${vectorSize} numbers`).fault);
   const model = record['embeddingModel'] ?? '';
-  const isModel = typeof model === 'string' && isStorable(model) && model.length <= modelChars && !model.startsWith('lexical');
+  const isModel = model === '' || (typeof model === 'string' && isCallersModel(model));
   if (!isModel) note(fault('embeddingModel', 'is not a possible name of a model of yours').fault);
   return isVector && isModel ? { numbers, model: model === '' ? undefined : model } : null;
 }

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Embedder, vectorSize } from '../../../src/server/embed/embedder.ts';
+import { vectorSize } from '../../../src/core/embedding.ts';
+import type { Embedder } from '../../../src/server/embed/embedder.ts';
 import { EmbeddingFailed } from '../../../src/server/embed/embedding-failed.ts';
 import { createOpenAiEmbedder } from '../../../src/server/embed/openai-embedder.ts';
 import { cutText } from '../../../src/server/embed/request-texts.ts';
