@@ -116,12 +116,15 @@ interface RemovedTexts {
   readonly unused: readonly string[] | null;
 }
 
+/** A term as the text of a tsvector or a tsquery has it. */
+export const quotedTerm = (term: string): string => `'${term.replace(/['\\]/g, '$&$&')}'`;
+
 /** A tsvector by its text: each term with as many positions as it is there. */
 function toVectorText(countByTerm: ReadonlyMap<string, number>): string {
   const parts: string[] = [];
   for (const [term, count] of countByTerm) {
     const positions = Array.from({ length: Math.min(count, maxPositions) }, (_, index) => index + 1);
-    parts.push(`'${term.replace(/['\\]/g, '$&$&')}':${positions.join(',')}`);
+    parts.push(`${quotedTerm(term)}:${positions.join(',')}`);
   }
   return parts.join(' ');
 }

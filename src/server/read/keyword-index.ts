@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Source } from '../../core/memory.ts';
 import type { Queryable, Statement } from '../infra/database.ts';
+import { quotedTerm } from '../project/texts.ts';
 import type { Collection } from './bm25.ts';
 import { isFiltering, type MemoryFilter, whereFilter } from './list-memories.ts';
 
@@ -79,7 +80,7 @@ export async function readCandidates(
     : sql``;
   const { rows } = await sql<CandidateRow>`with terms as materialized (
       select term, quoted::tsquery as query, weight
-      from unnest(${terms.map(({ term }) => term)}::text[], ${terms.map(({ term }) => quoted(term))}::text[],
+      from unnest(${terms.map(({ term }) => term)}::text[], ${terms.map(({ term }) => quotedTerm(term))}::text[],
         ${terms.map(({ weight }) => weight)}::float8[]) as w(term, quoted, weight)
     ), found as materialized (
       select t.memory_id, t.length, t.terms from memory_texts t ${joined}
@@ -123,9 +124,6 @@ export interface CandidateRequest {
   readonly scan: number;
   readonly limit: number;
 }
-
-/** A term as a tsquery has it. */
-export const quoted = (term: string): string => `'${term.replace(/['\\]/g, '$&$&')}'`;
 
 /** The terms that a memory's text is made of, with how often; for memories that the index knows. */
 export function readTermsOf(

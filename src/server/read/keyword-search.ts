@@ -5,12 +5,11 @@
  */
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Queryable } from '../infra/database.ts';
-import { textEntryOf } from '../project/texts.ts';
+import { quotedTerm, textEntryOf } from '../project/texts.ts';
 import { type Collection, inverseFrequency, saturation } from './bm25.ts';
 import {
   type Candidate,
   type KeywordIndex,
-  quoted,
   readCandidates,
   readNeighbours,
   readTail,
@@ -148,11 +147,11 @@ class KeywordSearch {
     for (const { term, memories } of terms) {
       matches += memories;
       if (chosen.length > 0 && matches > maxScan) break;
-      chosen.push(quoted(term));
+      chosen.push(quotedTerm(term));
     }
     const [rarest, second] = terms;
     if (rarest === undefined) return null;
-    if (second !== undefined && rarest.memories > maxScan) return `${quoted(rarest.term)} & ${quoted(second.term)}`;
+    if (second !== undefined && rarest.memories > maxScan) return `${quotedTerm(rarest.term)} & ${quotedTerm(second.term)}`;
     return chosen.join(' | ');
   }
 

@@ -18,6 +18,16 @@ export interface SnapshotPage {
   readonly isLast: boolean;
 }
 
+/** All of them, page by page: the next is read when the one before was taken. */
+export async function* readSnapshotPages(db: Queryable, userId: UserId, maxMemories?: number): AsyncGenerator<readonly Memory[]> {
+  for (let after: MemoryId | null = null, isLast = false; !isLast; ) {
+    const page = await readSnapshot(db, { userId, after, ...(maxMemories !== undefined && { maxMemories }) });
+    yield page.memories;
+    after = page.memories.at(-1)?.id ?? null;
+    isLast = page.isLast || after === null;
+  }
+}
+
 /** One row more than may go out tells whether the page is the last. The first memory always fits: a snapshot makes progress. */
 const readSnapshotStatement: Statement = {
   name: 'read-snapshot',

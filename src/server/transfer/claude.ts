@@ -1,6 +1,7 @@
 /** A Claude data export: conversations, and what Claude itself remembers. */
+import { memoryLimits } from '../../core/memory.ts';
 import { type Content, type FileMessage, fault } from './item.ts';
-import { findFault, toTags } from './memory-record.ts';
+import { checkedMemory, toTags } from './memory-record.ts';
 import { derivedId, type Fields, isObject, shorten, toMs, toText } from './values.ts';
 
 export const isClaude = (value: Fields): boolean => Array.isArray(value['chat_messages']);
@@ -58,12 +59,8 @@ function toMemory(content: string, heading: string | null, project: string | nul
     type: project === null ? ('fact' as const) : ('project' as const),
     scope: 'user_global' as const,
     confidence: null,
-    source: { platform: 'claude', ...(project !== null && { conversationId: shorten(project, 512) }) },
-    tags: toTags(heading === null ? [] : [shorten(heading.toLowerCase(), 64)]),
+    source: { platform: 'claude', ...(project !== null && { conversationId: shorten(project, memoryLimits.sourceTextChars) }) },
+    tags: toTags(heading === null ? [] : [shorten(heading.toLowerCase(), memoryLimits.tagChars)]),
   };
-  const found = findFault(fields);
-  if (found !== null) return { fault: found };
-  return {
-    memory: { id: derivedId('claude-memory', project, content), fields, createdAt: null, updatedAt: null, embedding: null },
-  };
+  return checkedMemory(fields, { id: derivedId('claude-memory', project, content) });
 }

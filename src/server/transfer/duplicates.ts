@@ -3,7 +3,7 @@ import { contentKey } from '../../core/content-key.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
 import { sha256 } from '../infra/bytes.ts';
 import type { Queryable } from '../infra/database.ts';
-import { readSnapshot } from '../read/read-snapshot.ts';
+import { readSnapshotPages } from '../read/read-snapshot.ts';
 
 export interface Duplicates {
   /** Whether another memory says the same; if not, this one does from now on. */
@@ -14,12 +14,8 @@ export interface Duplicates {
 export async function readDuplicates(db: Queryable, userId: UserId): Promise<Duplicates> {
   const idByKey = new Map<string, MemoryId>();
   const keyOf = (content: string): string => Buffer.from(sha256(Buffer.from(contentKey(content)))).toString('latin1', 0, 16);
-  for (let after: MemoryId | null = null, isLast = false; !isLast; ) {
-    const page = await readSnapshot(db, { userId, after });
-    for (const { id, deleted, content } of page.memories) if (!deleted) idByKey.set(keyOf(content), id);
-    after = page.memories.at(-1)?.id ?? null;
-    isLast = page.isLast || after === null;
-  }
+  for await (const memories of readSnapshotPages(db, userId))
+    for (const { id, deleted, content } of memories) if (!deleted) idByKey.set(keyOf(content), id);
   return {
     isDuplicate(id, content) {
       const key = keyOf(content);

@@ -1,8 +1,8 @@
 /** The memories of a user as a file, page by page: a page is read when the one before was taken. */
-import type { MemoryId, UserId } from '../../core/ids.ts';
+import type { UserId } from '../../core/ids.ts';
 import type { Memory } from '../../core/memory.ts';
 import type { Queryable } from '../infra/database.ts';
-import { readSnapshot } from '../read/read-snapshot.ts';
+import { readSnapshotPages } from '../read/read-snapshot.ts';
 import { type ExportFormat, writeMemories } from './write-memories.ts';
 
 export const exportFiles = {
@@ -30,10 +30,6 @@ export function exportMemories(db: Queryable, userId: UserId, { format, withDele
 }
 
 async function* pagesOf(db: Queryable, userId: UserId, withDeleted: boolean): AsyncGenerator<readonly Memory[]> {
-  for (let after: MemoryId | null = null, isLast = false; !isLast; ) {
-    const page = await readSnapshot(db, { userId, after, maxMemories: pageSize });
-    yield page.memories.filter((memory) => !memory.erased && (withDeleted || !memory.deleted));
-    after = page.memories.at(-1)?.id ?? null;
-    isLast = page.isLast || after === null;
-  }
+  for await (const memories of readSnapshotPages(db, userId, pageSize))
+    yield memories.filter((memory) => !memory.erased && (withDeleted || !memory.deleted));
 }

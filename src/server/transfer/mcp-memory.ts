@@ -1,6 +1,7 @@
 /** A line of the MCP memory server's file: an entity with its observations, or a relation. */
+import { memoryLimits } from '../../core/memory.ts';
 import { type Content, fault } from './item.ts';
-import { findFault, toTags } from './memory-record.ts';
+import { checkedMemory, toTags } from './memory-record.ts';
 import { derivedId, type Fields, shorten, toText } from './values.ts';
 
 export const isMcp = (value: Fields): boolean =>
@@ -31,9 +32,7 @@ function toMemory(content: string, tags: readonly string[]): Content {
     scope: 'user_global' as const,
     confidence: null,
     source: { platform: 'mcp-memory' },
-    tags: toTags(tags.map((tag) => shorten(tag, 64))),
+    tags: toTags(tags.map((tag) => shorten(tag, memoryLimits.tagChars))),
   };
-  const found = findFault(fields);
-  if (found !== null) return { fault: found };
-  return { memory: { id: derivedId('mcp-memory', content), fields, createdAt: null, updatedAt: null, embedding: null } };
+  return checkedMemory(fields, { id: derivedId('mcp-memory', content) });
 }

@@ -1,8 +1,8 @@
 /** A row of mem0. */
 import { type MemoryId, nilMemoryId, parseId } from '../../core/ids.ts';
-import { memoryTypes } from '../../core/memory.ts';
+import { memoryLimits, memoryTypes } from '../../core/memory.ts';
 import { type Content, fault } from './item.ts';
-import { findFault, toTags } from './memory-record.ts';
+import { checkedMemory, toTags } from './memory-record.ts';
 import { derivedId, type Fields, isObject, shorten, toMs } from './values.ts';
 
 export const isMem0 = (value: Fields): boolean => typeof value['memory'] === 'string' && value['content'] === undefined;
@@ -17,23 +17,21 @@ export function mem0ToMemory(row: Fields): Content {
     scope: 'user_global' as const,
     confidence: null,
     source: { platform: 'mem0' },
-    tags: toTags([...texts(row['categories']), ...texts(metadata['tags'])].map((tag) => shorten(tag, 64)).slice(0, 64)),
+    tags: toTags(
+      [...texts(row['categories']), ...texts(metadata['tags'])]
+        .map((tag) => shorten(tag, memoryLimits.tagChars))
+        .slice(0, memoryLimits.tags),
+    ),
   };
-  const found = findFault(fields);
-  if (found !== null) return { fault: { ...found, path: found.path === 'content' ? 'memory' : found.path } };
-  const id = row['id'] ?? null;
-  if (id !== null && typeof id !== 'string' && typeof id !== 'number') return fault('id', 'must be text or a number');
-  const parsed = parseId<MemoryId>(id);
+  const given = row['id'] ?? null;
+  const parsed = parseId<MemoryId>(given);
   const isOwn = parsed !== null && parsed !== nilMemoryId;
-  return {
-    memory: {
-      id: isOwn ? parsed : derivedId('mem0', id ?? fields.content, row['user_id'] ?? null),
-      fields,
-      createdAt,
-      updatedAt: toMs(row['updated_at']) ?? createdAt,
-      embedding: null,
-    },
-  };
+  const id = isOwn ? parsed : derivedId('mem0', given ?? fields.content, row['user_id'] ?? null);
+  const checked = checkedMemory(fields, { id, createdAt, updatedAt: toMs(row['updated_at']) ?? createdAt });
+  if ('fault' in checked)
+    return { fault: { ...checked.fault, path: checked.fault.path === 'content' ? 'memory' : checked.fault.path } };
+  const isId = given === null || typeof given === 'string' || typeof given === 'number';
+  return isId ? checked : fault('id', 'must be text or a number');
 }
 
 const texts = (value: unknown): readonly string[] =>

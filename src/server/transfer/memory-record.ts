@@ -33,8 +33,21 @@ export function toMemory(record: Fields): Content {
   return first === undefined ? { memory: { id, fields, createdAt, updatedAt, embedding } } : { fault: first };
 }
 
+/** The memory, or what it cannot hold of it. */
+export function checkedMemory(
+  fields: MemoryFields,
+  {
+    id,
+    createdAt = null,
+    updatedAt = createdAt,
+  }: { readonly id: MemoryId; readonly createdAt?: number | null; readonly updatedAt?: number | null },
+): Content {
+  const found = findFault(fields);
+  return found === null ? { memory: { id, fields, createdAt, updatedAt, embedding: null } } : { fault: found };
+}
+
 /** The first field that a memory cannot hold; null where all can be. */
-export function findFault(fields: MemoryFields): Fault | null {
+function findFault(fields: MemoryFields): Fault | null {
   for (const name of ['content', 'type', 'scope', 'confidence', 'source'] as const) {
     const found = check(name, fields[name]);
     if (found !== null) return found;

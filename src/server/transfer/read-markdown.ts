@@ -1,5 +1,5 @@
 /** Lists in Markdown: each bullet is a memory, headings above it are its type or tags. */
-import { memoryTypes } from '../../core/memory.ts';
+import { memoryLimits, memoryTypes } from '../../core/memory.ts';
 import { type Bytes, type Content, fault, type Item, transferLimits } from './item.ts';
 import { toMemory } from './memory-record.ts';
 import { readLines } from './read-lines.ts';
@@ -74,7 +74,7 @@ function toContent({ lines, headings }: OpenItem): Content {
   const tags = names
     .slice(1)
     .filter((name) => name !== '' && !memoryTypes.some((known) => name === known || name === `${known}s`));
-  return toMemory({ content, ...(type !== undefined && { type }), tags: tags.map((tag) => shorten(tag, 64)) });
+  return toMemory({ content, ...(type !== undefined && { type }), tags: tags.map((tag) => shorten(tag, memoryLimits.tagChars)) });
 }
 
 function parseMark(json: string): Readonly<Record<string, unknown>> | null {

@@ -1,7 +1,7 @@
 /** Conversations kept to be searched: each turn is a memory. */
 import { memoryLimits } from '../../core/memory.ts';
 import type { Content, FileConversation } from './item.ts';
-import { findFault } from './memory-record.ts';
+import { checkedMemory } from './memory-record.ts';
 import { derivedId, shorten } from './values.ts';
 
 /** Long turns in pieces. Ids follow from the export, so that the same file again, or one with more turns, adds only what is new. */
@@ -21,10 +21,9 @@ export function conversationToTurns({ id, platform, title, messages }: FileConve
         },
         tags: [message.role],
       };
-      const found = findFault(fields);
-      if (found !== null) return { fault: { ...found, path: `messages.${message.id}.${found.path}` } };
-      const memoryId = derivedId(platform, id, message.id, piece);
-      return { memory: { id: memoryId, fields, createdAt: message.at, updatedAt: message.at, embedding: null } };
+      const checked = checkedMemory(fields, { id: derivedId(platform, id, message.id, piece), createdAt: message.at });
+      if (!('fault' in checked)) return checked;
+      return { fault: { ...checked.fault, path: `messages.${message.id}.${checked.fault.path}` } };
     }),
   );
 }
