@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { createPlainBm25 } from './bm25.ts';
 import { createCleanup } from './cleanup.ts';
 import type { Engine } from './place.ts';
-import { createServerUnderTest, type OurServer } from './server-under-test.ts';
+import { call, createServerUnderTest, type OurServer } from './server-under-test.ts';
 import { quantile } from './statistics.ts';
 import { createStorage } from './storage.ts';
 
@@ -196,11 +196,5 @@ const post = <T>(url: string, token: string, body: unknown): Promise<T> =>
 const get = <T>(url: string, token: string): Promise<T> => call(url, { headers: bearer(token) });
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-
-async function call<T>(url: string, init: RequestInit): Promise<T> {
-  const response = await fetch(url, init);
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as T;
-}
 
 await main();

@@ -67,7 +67,8 @@ async function authenticate(url: string, how: 'register' | 'login', name: string
   };
 }
 
-async function call<Answer>(url: string, request: RequestInit): Promise<Answer> {
+/** @throws Error with what was answered, where that is no success. */
+export async function call<Answer>(url: string, request: RequestInit): Promise<Answer> {
   const response = await fetch(url, request);
   if (!response.ok)
     throw new Error(`${request.method ?? 'GET'} ${new URL(url).pathname}: ${response.status} ${await response.text()}`);

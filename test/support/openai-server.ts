@@ -1,5 +1,5 @@
 /**
- * A server that speaks OpenAI's HTTP, with answers and faults as the test scripts them. It listens on a free port; what was asked
+ * A server that speaks OpenAI's HTTP of chats (embedding-server.ts has that of embeddings), with answers and faults as the test scripts them. It listens on a free port; what was asked
  * of it is kept.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -9,12 +9,6 @@ export interface ChatRequest {
   readonly model: string;
   readonly messages: readonly { readonly role: string; readonly content: string }[];
   readonly response_format?: { readonly type: string; readonly json_schema?: { readonly name: string; readonly schema: object } };
-}
-
-export interface EmbeddingRequest {
-  readonly model: string;
-  readonly input: string | readonly string[];
-  readonly encoding_format?: string;
 }
 
 /** What can go wrong on the way, whatever was asked. */
@@ -34,21 +28,16 @@ export type ChatReply =
   | { readonly text: string; readonly finishReason?: 'stop' | 'length' | 'content_filter' }
   | { readonly refusal: string };
 
-export type EmbeddingReply = Fault | { readonly vectors: readonly (readonly number[])[] };
-
 export interface OpenAiServer extends AsyncDisposable {
   /** Ends in /v1. */
   readonly url: string;
   readonly chats: ChatRequest[];
-  readonly embeddings: EmbeddingRequest[];
   /** The `authorization` header of the last request. */
   readonly authorization: string | undefined;
   /** Connections on which no answer was finished, because the other side closed them. */
   readonly abandoned: number;
   /** Default: says `{}`. */
   onChat: (request: ChatRequest) => ChatReply;
-  /** Default: 404. */
-  onEmbeddings: (request: EmbeddingRequest) => EmbeddingReply;
 }
 
 export async function startOpenAiServer(): Promise<OpenAiServer> {
@@ -66,7 +55,6 @@ export async function startOpenAiServer(): Promise<OpenAiServer> {
   const fake: OpenAiServer = {
     url: `http://127.0.0.1:${port}/v1`,
     chats: [],
-    embeddings: [],
     get authorization() {
       return authorization;
     },
@@ -74,7 +62,6 @@ export async function startOpenAiServer(): Promise<OpenAiServer> {
       return abandoned;
     },
     onChat: () => ({ says: {} }),
-    onEmbeddings: () => ({ status: 404 }),
     [Symbol.asyncDispose]: () =>
       new Promise((done) => {
         http.close(() => done());
@@ -90,12 +77,6 @@ function answer(fake: OpenAiServer, path: string, body: unknown, response: Serve
     fake.chats.push(request);
     const reply = fake.onChat(request);
     return isFault(reply) ? fail(response, reply) : sendJson(response, 200, completion(request, reply));
-  }
-  if (path === '/v1/embeddings') {
-    const request = body as EmbeddingRequest;
-    fake.embeddings.push(request);
-    const reply = fake.onEmbeddings(request);
-    return isFault(reply) ? fail(response, reply) : sendJson(response, 200, embeddingList(request, reply.vectors));
   }
   return sendJson(response, 404, { error: { message: 'no such path' } });
 }
@@ -120,20 +101,7 @@ function contentOf(reply: Told): string | null {
   return 'text' in reply ? reply.text : JSON.stringify(reply.says);
 }
 
-/** The package asks for base64 unless it is told otherwise. */
-function embeddingList({ model, encoding_format }: EmbeddingRequest, vectors: readonly (readonly number[])[]): object {
-  const encode = (vector: readonly number[]): unknown =>
-    encoding_format === 'base64' ? Buffer.from(Float32Array.from(vector).buffer).toString('base64') : vector;
-  return {
-    object: 'list',
-    model,
-    data: vectors.map((vector, index) => ({ object: 'embedding', index, embedding: encode(vector) })),
-    usage: { prompt_tokens: vectors.length, total_tokens: vectors.length },
-  };
-}
-
-const isFault = (reply: ChatReply | EmbeddingReply): reply is Fault =>
-  typeof reply === 'string' || 'status' in reply || 'body' in reply;
+const isFault = (reply: ChatReply): reply is Fault => typeof reply === 'string' || 'status' in reply || 'body' in reply;
 
 function fail(response: ServerResponse, fault: Fault): void {
   if (fault === 'hangs up') return void response.destroy();

@@ -79,7 +79,8 @@ function registerCreate(app: FastifyInstance, { memories, vectors }: MemoryRoute
       const vector = body.embedding === undefined ? null : toVector(body.embedding);
       const { memory, changed } = unwrap(await memories.create(principal, body.id, toNewFields(body)));
       if (vector !== null) await vectors.keep(principal.userId, memory, vector, body.embeddingModel);
-      const embedded = await isEmbedded(vectors, principal.userId, memory.id);
+      // One that is new has none yet but what came with it.
+      const embedded = (!changed || vector !== null) && (await isEmbedded(vectors, principal.userId, memory.id));
       return { status: changed ? 201 : 200, headers: { etag: toEntityTag(memory.seq) }, body: memoryToJson(memory, 0, embedded) };
     },
   );

@@ -46,14 +46,17 @@ export async function lockVectorHeads(tx: Queryable, userId: UserId): Promise<re
   return (await tx.query<HeadRow>(lockStatement, [userId])).map(toHead);
 }
 
+/** The end of a statement that deletes vectors of the user `$1` as `gone`, with their models: so many fewer there are. */
+export const countGone = `, counts as (
+      select model, count(*) as vectors from gone group by model
+    )
+    update vector_heads h set vectors = h.vectors - c.vectors from counts c where h.user_id = $1::uuid and h.model = c.model`;
+
 const dropStatement: Statement = {
   name: 'drop-vectors',
   text: `with gone as (
       delete from memory_vectors where user_id = $1::uuid and memory_id = any($2::uuid[]) and model = any($3::text[]) returning model
-    ), counts as (
-      select model, count(*) as vectors from gone group by model
-    )
-    update vector_heads h set vectors = h.vectors - c.vectors from counts c where h.user_id = $1::uuid and h.model = c.model`,
+    )${countGone}`,
 };
 
 /** Takes all vectors of these memories away, in the transaction that takes away what they were made of (LOG-3, SYN-12). */

@@ -9,7 +9,7 @@ import type { Database, Queryable, Statement, Transaction } from '../infra/datab
 import { type ChangedContent, readChangedContents, readContents } from './changed-contents.ts';
 import { embedPatiently } from './embed-patiently.ts';
 import { removeFormerModels } from './former-models.ts';
-import { lockVectorHeads, readVectorHeads, type VectorHead } from './vector-heads.ts';
+import { countGone, lockVectorHeads, readVectorHeads, type VectorHead } from './vector-heads.ts';
 import { type ContentVector, writeVectors } from './vector-rows.ts';
 
 export interface VectorDeps {
@@ -126,10 +126,7 @@ const staleStatement: Statement = {
         where v.user_id = $1::uuid and v.model = any($3::text[]) and v.memory_id = n.id
           and (m.id is null or m.deleted or m.erased or v.content_hash <> sha256(convert_to(m.content, 'UTF8')))
         returning v.model
-    ), counts as (
-      select model, count(*) as vectors from gone group by model
-    )
-    update vector_heads h set vectors = h.vectors - c.vectors from counts c where h.user_id = $1::uuid and h.model = c.model`,
+    )${countGone}`,
 };
 
 const moveStatement: Statement = {
