@@ -1,6 +1,8 @@
 /** The only place that constructs what the server is made of. */
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
@@ -16,9 +18,9 @@ import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
 import type { Embedder } from './embed/embedder.ts';
 import { createEmbedders } from './embed/embedders.ts';
 import { createLexicalEmbedder } from './embed/lexical-embedder.ts';
-import { toVector } from './embed/to-vector.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
+import type { ImportThreadData } from './import-thread-main.ts';
 import type { Database } from './infra/database.ts';
 import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
@@ -27,8 +29,9 @@ import { type MissingPart, missingParts } from './infra/readiness.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
-import { migrationsFolder, readVersion } from './package.ts';
-import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
+import { builtFolder, migrationsFolder, readVersion } from './package.ts';
+import { createKeepEmbeddings } from './project/own-embeddings.ts';
+import { keepOwnVectors, ownVectorModel } from './project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
 import { stepTexts } from './project/texts.ts';
 import { createVectorIndexes, type VectorIndexes } from './project/vector-index.ts';
@@ -37,10 +40,12 @@ import { nearestMemories } from './read/nearest.ts';
 import { readEmbedded } from './read/read-embedded.ts';
 import { createSearcher, type Searcher } from './read/search.ts';
 import { readServingModel } from './read/serving-model.ts';
-import type { IngestedConversation, KeptEmbedding } from './transfer/import-records.ts';
+import type { IngestedConversation } from './transfer/import-records.ts';
+import { createImportThread, type ImportThread } from './transfer/import-thread.ts';
 import type { FileConversation } from './transfer/item.ts';
 import { createTransfer, type Transfer } from './transfer/transfer.ts';
 import { toIngestRequest } from './transfer/turns.ts';
+import { withImportThread } from './transfer/with-import-thread.ts';
 
 export interface Deps {
   readonly config: Config;
@@ -137,6 +142,15 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       now,
       onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
     });
+    const thread = importThreadOf({ db, hub, log }, config, model);
+    const transfer = createTransfer({
+      db,
+      append,
+      newId,
+      now,
+      keepEmbeddings: createKeepEmbeddings(db, model),
+      ingest: (writer) => (conversation) => ingestFromFile(ingest, writer, conversation),
+    });
     return {
       config,
       version: readVersion(),
@@ -148,14 +162,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       memories,
       push: createPushOps({ db, append }),
       ingest,
-      transfer: createTransfer({
-        db,
-        append,
-        newId,
-        now,
-        keepEmbeddings: (userId, embeddings) => keepOwnVectors(db, userId, toOwnVectors(embeddings, model)),
-        ingest: (writer) => (conversation) => ingestFromFile(ingest, writer, conversation),
-      }),
+      transfer: thread === null ? transfer : withImportThread(transfer, thread),
       accesses,
       searcher,
       stopwatch: () => performance.now(),
@@ -167,6 +174,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       missing: () => missingParts(db, schemaVersion),
       async close() {
         stopPoll();
+        await thread?.stop();
         await recall.stop();
         await collector.stop();
         await append.idle();
@@ -180,10 +188,18 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
   }
 }
 
-function toOwnVectors(embeddings: readonly KeptEmbedding[], serverModel: string): readonly OwnVector[] {
-  return embeddings.flatMap(({ memoryId, content, numbers, model }) => {
-    const vector = toVector(numbers);
-    return vector === null ? [] : [{ memoryId, content, vector, model: ownVectorModel(model, serverModel) }];
+/** PGlite is in this thread. */
+function importThreadOf(
+  { db, hub, log }: Pick<Deps, 'db' | 'hub' | 'log'>,
+  { databaseUrl }: Config,
+  model: string,
+): ImportThread | null {
+  if (db.engine !== 'postgresql' || databaseUrl === null) return null;
+  const workerData: ImportThreadData = { databaseUrl, model };
+  return createImportThread({
+    start: () => new Worker(join(builtFolder, 'src/server/import-thread-main.js'), { workerData }),
+    onCommitted: hub.committedUnseen,
+    onError: (error) => log.error({ err: error }, 'the import thread ended'),
   });
 }
 

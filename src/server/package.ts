@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path';
 
 const root = findRoot(import.meta.dirname);
 
+/** What the compiler wrote: threads are started from there. */
+export const builtFolder: string = join(root, 'dist');
+
 export const migrationsFolder: string = join(root, 'migrations');
 
 export function readVersion(): string {

@@ -3,7 +3,7 @@ import { concatBytes } from '../../protocol/message-pack.ts';
 import type { Hub } from '../fanout/hub.ts';
 import type { Database } from '../infra/database.ts';
 import { createAppendCache } from './append-cache.ts';
-import { createGroupCommit, type GroupCommit } from './group-commit.ts';
+import { createGroupCommit, type GroupCommit, type GroupCommitLimits } from './group-commit.ts';
 import type { UserPlan } from './user-plan.ts';
 
 export interface AppendDeps {
@@ -13,8 +13,11 @@ export interface AppendDeps {
   readonly now: () => number;
 }
 
-export function createAppend({ db, hub, now }: AppendDeps): GroupCommit {
-  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted: (plan) => hub.publish(toCommitted(plan)) });
+export function createAppend({ db, hub, now }: AppendDeps, limits?: GroupCommitLimits): GroupCommit {
+  return createGroupCommit(
+    { db, now, cache: createAppendCache(), onCommitted: (plan) => hub.publish(toCommitted(plan)) },
+    limits,
+  );
 }
 
 function toCommitted(plan: UserPlan) {

@@ -104,6 +104,8 @@ class UserDraft {
   readonly #collected = new Set<MemoryId>();
   readonly #clock: Map<number, number>;
   readonly #dots: PlacedDot[] = [];
+  /** Of the server's last op, where no device wrote since. */
+  #serverClock: FlatClock | null = null;
   readonly #deviceByOrdinal: Map<number, Replica['id']>;
   readonly #clockByBase = new Map<number, FlatClock>();
   readonly #lastCounterByDevice = new Map<number, number>();
@@ -313,13 +315,19 @@ class UserDraft {
 
   /** LOG-5: `heads(base) ⊔ {device: counter}`. */
   #clockOf(op: OpToAppend): FlatClock {
+    const dot = { device: op.device.ordinal, counter: op.counter };
+    // The server has seen all that came before: what its op has seen is what its next one finds.
+    if (op.device === server) {
+      this.#serverClock = flatClockWith(this.#serverClock ?? flattenClock(this.#clock), dot);
+      return this.#serverClock;
+    }
+    this.#serverClock = null;
     let clock = this.#clockByBase.get(op.base) ?? this.#input.clockByBase.get(op.base);
     if (clock === undefined) {
       clock = flattenClock(this.#headsAt(op.base));
-      // The server's own ops have a base of their own each: nobody asks for those again.
-      if (op.actor === null) this.#clockByBase.set(op.base, clock);
+      this.#clockByBase.set(op.base, clock);
     }
-    return flatClockWith(clock, { device: op.device.ordinal, counter: op.counter });
+    return flatClockWith(clock, dot);
   }
 
   #headsAt(base: number): VectorClock {

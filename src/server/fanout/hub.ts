@@ -28,15 +28,17 @@ export interface Hub {
   /** @returns the way to stop listening. */
   listen(userId: UserId, listener: Listener): () => void;
   /** Told of every commit of this process. @returns the way to stop. */
-  onCommit(tell: (userId: UserId) => void): () => void;
+  onCommit(tell: (userId: UserId, head: number) => void): () => void;
   publish(piece: Committed): void;
+  /** A commit of this process whose bytes are not at hand. */
+  committedUnseen(userId: UserId, head: number): void;
   listenedUsers(): UserId[];
   hint(userId: UserId, head: number): void;
 }
 
 export function createHub(): Hub {
   const listenersByUser = new Map<UserId, Set<Listener>>();
-  const watchers = new Set<(userId: UserId) => void>();
+  const watchers = new Set<(userId: UserId, head: number) => void>();
   const each = (userId: UserId, tell: (listener: Listener) => void): void => {
     for (const listener of [...(listenersByUser.get(userId) ?? [])]) tell(listener);
   };
@@ -55,7 +57,11 @@ export function createHub(): Hub {
     },
     publish(piece) {
       each(piece.userId, (listener) => listener.committed(piece));
-      for (const tell of [...watchers]) tell(piece.userId);
+      for (const tell of [...watchers]) tell(piece.userId, piece.to);
+    },
+    committedUnseen(userId, head) {
+      each(userId, (listener) => listener.hint(head));
+      for (const tell of [...watchers]) tell(userId, head);
     },
     listenedUsers: () => [...listenersByUser.keys()],
     hint: (userId, head) => each(userId, (listener) => listener.hint(head)),

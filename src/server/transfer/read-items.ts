@@ -76,17 +76,20 @@ async function* readJson(bytes: Bytes, root: 'array' | 'object', format: JsonFor
 }
 
 /** The beginning of a file, and the whole of it. */
-export async function peek(bytes: Bytes): Promise<{ readonly head: Uint8Array; readonly bytes: Bytes }> {
+export async function peek(
+  bytes: Bytes,
+  size: number = headBytes,
+): Promise<{ readonly head: Uint8Array; readonly bytes: Bytes }> {
   const source = bytes[Symbol.asyncIterator]();
   const first: Uint8Array[] = [];
   let length = 0;
-  while (length < headBytes) {
+  while (length < size) {
     const next = await source.next();
     if (next.done === true) break;
     first.push(next.value);
     length += next.value.length;
   }
-  return { head: Buffer.concat(first).subarray(0, headBytes), bytes: joined(first, source) };
+  return { head: Buffer.concat(first).subarray(0, size), bytes: joined(first, source) };
 }
 
 async function* joined(first: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
