@@ -14,6 +14,9 @@ import { parseDockerfile, type Stage, type Step } from './dockerfile.ts';
 
 const execute = promisify(execFile);
 
+// Its types speak of a default export; the module is the function itself.
+const createIgnore = dockerignore as unknown as typeof dockerignore.default;
+
 export interface Image {
   readonly env: Readonly<Record<string, string>>;
   readonly workdir: string;
@@ -107,9 +110,8 @@ async function openNamespace(place: string): Promise<Namespace> {
 
 /** What the build may see: everything that .dockerignore does not leave out. In the namespace's file system, by its path. */
 async function sendContext(folder: string, place: string): Promise<string> {
-  const rules = dockerignore
-    .default()
-    .add(await readFile(join(folder, '.dockerignore'), 'utf8').then((text) => text.split('\n')));
+  const lines = (await readFile(join(folder, '.dockerignore'), 'utf8')).split('\n');
+  const rules = createIgnore().add(lines);
   const context = `${place}-context`;
   const names = (await readdir(folder)).filter((name) => name !== 'node_modules' && name !== '.git');
   await mkdir(context);
