@@ -1,7 +1,7 @@
 /**
  * The suffix says what a test needs: `*.test.ts` nothing, `*.pg.test.ts` PostgreSQL (TEST_DATABASE_URL), `*.redis.test.ts`
- * Redis (TEST_REDIS_URL), `*.browser.test.ts` Chromium (AIBRAIN_CHROMIUM, or where Debian puts it). What cannot run here is
- * left out.
+ * Redis (TEST_REDIS_URL), `*.browser.test.ts` Chromium (AIBRAIN_CHROMIUM, or where Debian puts it), `*.packaging.test.ts` time,
+ * root and Linux (TEST_PACKAGING, which `npm run test:packaging` sets). What cannot run here is left out.
  */
 import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
@@ -10,6 +10,7 @@ const hasBySuffix = {
   pg: Boolean(process.env['TEST_DATABASE_URL']),
   redis: Boolean(process.env['TEST_REDIS_URL']),
   browser: existsSync(process.env['AIBRAIN_CHROMIUM'] || '/usr/bin/chromium'),
+  packaging: Boolean(process.env['TEST_PACKAGING']),
 };
 
 const missing = Object.entries(hasBySuffix).filter(([, has]) => !has);

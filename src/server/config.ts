@@ -28,6 +28,13 @@ const settings = {
   ),
   databaseUrl: secretRow('DATABASE_URL', postgresUrl, 'URL', 'PostgreSQL in place of the embedded database.'),
   databasePoolSize: row('DATABASE_POOL_SIZE', integer(1, 1_000), '10', 'connections', 'Connections to PostgreSQL at most.'),
+  databaseWaitSeconds: row(
+    'DATABASE_WAIT_SECONDS',
+    integer(0, 3_600),
+    '30',
+    'seconds',
+    'How long a start waits for a database that does not answer yet.',
+  ),
   jwtSecret: secretRow(
     'JWT_SECRET',
     secretText,

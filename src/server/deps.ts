@@ -26,6 +26,7 @@ import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
 import { type MissingPart, missingParts } from './infra/readiness.ts';
+import { waitForDatabase } from './infra/wait-for-database.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
@@ -92,7 +93,7 @@ export interface DepsOptions {
 }
 
 export async function createDeps(config: Config, { log, now = Date.now, ...options }: DepsOptions): Promise<Deps> {
-  const db = options.db ?? (await openDatabase(config, options.onBroken));
+  const db = options.db ?? (await awaitDatabase(config, log, options.onBroken));
   try {
     await migrate(db, migrationsFolder);
     const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
@@ -214,6 +215,19 @@ export const collectorOptions = (config: Config) => ({
   tombstoneMs: config.tombstoneDays * 86_400_000,
   deviceExpiryMs: config.deviceExpiryDays * 86_400_000,
 });
+
+/** The embedded one is here or broken; nothing is to be waited for. */
+function awaitDatabase(config: Config, log: Log, onBroken: DepsOptions['onBroken']): Promise<Database> {
+  const open = (): Promise<Database> => openDatabase(config, onBroken);
+  if (config.databaseUrl === null) return open();
+  const { databaseWaitSeconds } = config;
+  return waitForDatabase(open, {
+    waitMs: databaseWaitSeconds * 1_000,
+    stopwatch: () => performance.now(),
+    sleep: (ms) => wait(ms),
+    onWait: (error) => log.warn({ err: error, databaseWaitSeconds }, 'the database does not answer; the start waits for it'),
+  });
+}
 
 export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken']): Promise<Database> {
   if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });

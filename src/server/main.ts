@@ -1,4 +1,5 @@
 /** The process: environment → config → deps → app → listen → drain on SIGTERM. */
+import { constants } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
@@ -22,15 +23,27 @@ async function main(): Promise<void> {
   };
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
+  const stopEnding = endOnSignal();
   try {
     const deps = await createDeps(config.value, { log, onBroken: die });
     const app = await createApp(deps, log);
     await app.listen({ port: config.value.port, host: config.value.host });
+    stopEnding();
     drainOnSignal(app, deps);
     say(greeting(config.value, addressOf(app, config.value.host), deps));
   } catch (error) {
     fail(explain(error, config.value));
   }
+}
+
+/** Until it listens there is nothing to finish. Said here because Linux has no default for process 1, as in a container. */
+function endOnSignal(): () => void {
+  const signals = ['SIGTERM', 'SIGINT'] as const;
+  const end = (signal: NodeJS.Signals): never => process.exit(128 + constants.signals[signal]);
+  for (const signal of signals) process.on(signal, end);
+  return () => {
+    for (const signal of signals) process.off(signal, end);
+  };
 }
 
 /** The first signal ends gracefully, the second at once. */

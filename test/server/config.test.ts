@@ -22,6 +22,7 @@ describe('configuration', () => {
       dataDir: './data',
       databaseUrl: null,
       databasePoolSize: 10,
+      databaseWaitSeconds: 30,
       jwtSecret: null,
       cliUrl: 'http://127.0.0.1:3000',
       cliToken: null,

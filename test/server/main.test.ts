@@ -1,9 +1,11 @@
 /** The process itself, as it is built: what it says, how it refuses, how it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { send } from '../support/http.ts';
 import type { TestUser } from '../support/server.ts';
@@ -16,6 +18,8 @@ interface Run {
   /** Resolves with the URL when it listens. */
   readonly url: Promise<string>;
   readonly exitCode: Promise<number | null>;
+  /** Of standard output. */
+  readonly firstLine: Promise<string>;
 }
 
 describe('the server process', () => {
@@ -110,9 +114,22 @@ describe('the server process', () => {
   });
 
   it('[SEC-4] refuses a database that cannot be reached, without its password', async () => {
-    const error = await refusal({ DATABASE_URL: 'postgres://me:hunter2@127.0.0.1:1/none' });
+    const error = await refusal({ DATABASE_URL: 'postgres://me:hunter2@127.0.0.1:1/none', DATABASE_WAIT_SECONDS: '0' });
     expect(error).toMatch(/^aibrain: the database \(the server of DATABASE_URL\) cannot be used: .*ECONNREFUSED\n$/);
     expect(error).not.toContain('hunter2');
+  });
+
+  it('[SEC-4] waits for a database that is not up yet, says so without its password, and can be stopped meanwhile', async () => {
+    const run = start({ DATABASE_URL: 'postgres://me:hunter2@127.0.0.1:1/none', DATABASE_WAIT_SECONDS: '3600' });
+    run.url.catch(() => undefined);
+    const line = await run.firstLine;
+    expect(JSON.parse(line)).toMatchObject({
+      msg: 'the database does not answer; the start waits for it',
+      databaseWaitSeconds: 3_600,
+    });
+    expect(line).not.toContain('hunter2');
+    run.child.kill('SIGTERM');
+    expect(await run.exitCode).toBe(143);
   });
 });
 
@@ -123,6 +140,7 @@ function startProcess(env: Readonly<Record<string, string>>): Run {
   });
   const output = { out: '', err: '' };
   const exitCode = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const firstLine = once(createInterface(child.stdout), 'line').then(([line]) => String(line));
   const url = new Promise<string>((resolve, reject) => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output.out += text;
@@ -135,5 +153,5 @@ function startProcess(env: Readonly<Record<string, string>>): Run {
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     output.err += text;
   });
-  return { child, output, url, exitCode };
+  return { child, output, url, exitCode, firstLine };
 }
