@@ -49,6 +49,7 @@ function createContext(engine: Engine, options: BenchOptions, cleanup: Cleanup):
     engine,
     rounds,
     cleanup,
+    nodeArgs,
     relay,
     ours: isBaselineOnly ? null : createServerUnderTest({ script: server, nodeArgs }),
     sized: (full) => Math.ceil(full / divisor),

@@ -16,6 +16,8 @@ export interface ServerOptions {
 
 export interface OurUser extends SyncUser {
   readonly token: string;
+  /** A request under /api/v1. @throws Error with what was answered, where that is no success. */
+  send<Answer>(method: string, path: string, body?: object): Promise<Answer>;
   /** The real client on a new device. */
   openClient(options?: ClientDeviceOptions): Promise<ClientDevice>;
   /** `GET /api/v1/memories`, as a caller of the REST API sees it. */
@@ -58,6 +60,12 @@ async function authenticate(url: string, how: 'register' | 'login', name: string
   });
   return {
     token,
+    send: (method, path, body) =>
+      call(`${url}/api/v1${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
     openClient: (options = {}) => openClientDevice({ url, token }, options),
     openDevice: (options = {}) => openFrameDevice({ url, token, device: randomUUID() as string as DeviceId }, options),
     listMemories: async (limit) => {
