@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.ts';
 import { apiLatency } from './benchmarks/api-latency.ts';
 import { coldSync } from './benchmarks/cold-sync.ts';
 import { fleet } from './benchmarks/fleet.ts';
+import { growth } from './benchmarks/growth.ts';
 import { httpCreate } from './benchmarks/http-create.ts';
 import { httpThroughput } from './benchmarks/http-throughput.ts';
 import { idle } from './benchmarks/idle.ts';
@@ -26,4 +27,5 @@ export const benchmarks: readonly Benchmark[] = [
   idle,
   wireSize,
   peakRss,
+  growth,
 ];

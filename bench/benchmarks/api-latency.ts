@@ -1,6 +1,7 @@
 /** How long the main routes of the REST API take, one request after the other, at a server that does nothing else. */
 import { type BenchContext, type Benchmark, createFilledUser } from '../benchmark.ts';
 import { createMemories } from '../memory-generator.ts';
+import { untilRecallIdle } from '../recall-idle.ts';
 import type { Figure } from '../report.ts';
 import { toRestMemory } from '../rest-memory.ts';
 import type { OurUser } from '../server-under-test.ts';
@@ -34,6 +35,7 @@ export const apiLatency: Benchmark = {
     const server = await context.ours.start(context.cleanup, storage.place);
     const count = context.sized(fullMemories);
     const { user } = await createFilledUser(server, count, 1);
+    await untilRecallIdle(server.url);
     const ids = ((await user.listMemories(200)) as readonly { readonly id: string }[]).map(({ id }) => id);
     const latencies = await measure(context, user, ids);
     await server.stop();

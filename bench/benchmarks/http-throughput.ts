@@ -2,6 +2,7 @@
 import { startBareRoutes } from '../bare-server.ts';
 import { type BenchContext, type Benchmark, createFilledUser } from '../benchmark.ts';
 import { type HttpLoad, type HttpLoadMeasure, runHttpLoad } from '../http-load.ts';
+import { untilRecallIdle } from '../recall-idle.ts';
 import type { Figure, Target } from '../report.ts';
 import type { ServerProcess } from '../server-process.ts';
 import { alternate, summarize } from '../statistics.ts';
@@ -30,6 +31,7 @@ export const httpThroughput: Benchmark = {
     const one = await user.send<object>('GET', `/memories/${listed[0]?.id}`);
     const health = (await (await fetch(`${ours.url}/health`)).json()) as object;
     const bare = await startBareRoutes(context, bareStorage.place, { '/health': health, '/api/v1/memories/:id': one });
+    await untilRecallIdle(ours.url);
     const requests = listed.map(({ id }) => ({ method: 'GET', path: `/api/v1/memories/${id}` }) as const);
     const cases: readonly Case[] = [
       {
