@@ -10,6 +10,7 @@ import { importing } from './benchmarks/import.ts';
 import { peakRss } from './benchmarks/peak-rss.ts';
 import { propagation } from './benchmarks/propagation.ts';
 import { push } from './benchmarks/push.ts';
+import { search } from './benchmarks/search.ts';
 import { manyUsers } from './benchmarks/users.ts';
 import { wireSize } from './benchmarks/wire-size.ts';
 
@@ -17,9 +18,10 @@ import { wireSize } from './benchmarks/wire-size.ts';
 export const benchmarks: readonly Benchmark[] = [
   apiLatency,
   httpThroughput,
-  httpCreate,
+  search,
   importing,
   propagation,
+  httpCreate,
   push,
   coldSync,
   manyUsers,

@@ -7,10 +7,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPostgres } from '../src/server/infra/postgres.ts';
 import { runAibrain } from './aibrain-command.ts';
 import { type Cleanup, createCleanup } from './cleanup.ts';
 import { describeMachine } from './machine.ts';
+import { readPostgresVersion } from './postgres-version.ts';
 import { createRandom } from './random.ts';
 import { startBalancer } from './soak/balancer.ts';
 import { type Fault, runFaults } from './soak/faults.ts';
@@ -93,7 +93,7 @@ async function soak(cleanup: Cleanup, options: SoakOptions): Promise<SoakResult>
   return {
     startedAt: begun.toISOString(),
     endedAt: new Date().toISOString(),
-    machine: describeMachine(await versionOf(postgresql.url)),
+    machine: describeMachine(await readPostgresVersion(postgresql.url)),
     options,
     faults,
     writes: {
@@ -184,14 +184,4 @@ function merge(verdicts: readonly PlayerVerdict[]): PlayerVerdict {
     strange: verdicts.flatMap(({ strange }) => strange),
     diverged: verdicts.flatMap(({ diverged }) => diverged),
   };
-}
-
-async function versionOf(url: string): Promise<string> {
-  const db = await openPostgres({ url, poolSize: 1 });
-  try {
-    const [row] = await db.query<{ version: string }>('select version() as version');
-    return row?.version ?? '';
-  } finally {
-    await db.close();
-  }
 }
