@@ -18,6 +18,8 @@ export interface BenchContext {
   /** Null with `--baseline-only`. */
   readonly ours: Contestant<OurUser> | null;
   readonly relay: Contestant;
+  /** Flags of Node for the server's process; the processes that it is compared with get them as well. */
+  readonly nodeArgs: readonly string[];
   readonly cleanup: Cleanup;
   readonly newStorage: () => Promise<Storage>;
 }

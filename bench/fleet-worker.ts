@@ -125,10 +125,10 @@ async function writeSteadily(writers: readonly Writer[], order: FleetOrder, late
 
 /** A closed loop: every device writes again when its last write has arrived. */
 async function writeInTurn(writers: readonly Writer[], order: FleetOrder, latencies: number[]): Promise<FleetResult> {
-  const start = performance.now();
-  const isOver = (): boolean => performance.now() - start >= order.ms;
   // Enough for anybody: what is written more often than that repeats nothing but its text.
   const ops = createMemories(order.ms * 10, order.seed).values();
+  const start = performance.now();
+  const isOver = (): boolean => performance.now() - start >= order.ms;
   const loops = writers.map(async (writer) => {
     for (let op = ops.next(); op.done !== true && !isOver(); op = ops.next()) {
       const arrived = new Promise<void>((resolve) => {

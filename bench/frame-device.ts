@@ -1,6 +1,6 @@
 /** A minimal device of the server under test. It keeps nothing, but it checks that no event is missing. */
 import { inflateRawSync } from 'node:zlib';
-import type { DeviceId } from '../src/core/ids.ts';
+import type { DeviceId, Epoch } from '../src/core/ids.ts';
 import { deflatedBytes, packClientFrame, unpackServerFrame } from '../src/protocol/binary-codec.ts';
 import { type ClientFrame, helloFlags, type ServerFrame } from '../src/protocol/frames.ts';
 import { clientFrameToJson, parseServerFrame } from '../src/protocol/json-codec.ts';
@@ -16,11 +16,22 @@ export interface DeviceAccess {
   readonly device: DeviceId;
 }
 
-export async function openFrameDevice(access: DeviceAccess, options: DeviceOptions): Promise<Device> {
+export interface FrameDeviceOptions extends DeviceOptions {
+  /** Has everything up to there. Default: it is new. */
+  readonly at?: { readonly epoch: Epoch; readonly cursor: number };
+}
+
+export interface FrameDevice extends Device {
+  /** As the server told it in the handshake; null before. */
+  readonly epoch: Epoch | null;
+}
+
+export async function openFrameDevice(access: DeviceAccess, options: FrameDeviceOptions): Promise<FrameDevice> {
   const progress = createDeviceProgress();
   let received = 0;
   let bytes = 0;
-  let cursor = 0;
+  let cursor = options.at?.cursor ?? 0;
+  let epoch: Epoch | null = null;
   let unconfirmed = 0;
   let counter = 0;
   const send = (frame: ClientFrame): void => {
@@ -57,6 +68,7 @@ export async function openFrameDevice(access: DeviceAccess, options: DeviceOptio
   const onOther = (frame: Extract<FrameHead, { type: 'OTHER' }>['frame']): void => {
     if (frame.type === 'WELCOME') {
       bytes = 0;
+      epoch = frame.epoch;
       progress.answered.advance(1);
     } else if (frame.type === 'PING') send({ type: 'PONG' });
     else if (frame.type !== 'PONG') throw new Error(`the server sent ${JSON.stringify(frame)}`);
@@ -70,6 +82,9 @@ export async function openFrameDevice(access: DeviceAccess, options: DeviceOptio
   const socket = await openSocket(`${access.url.replace('http', 'ws')}/api/v1/sync`, { onMessage, onFailure: progress.fail });
 
   return {
+    get epoch() {
+      return epoch;
+    },
     get received() {
       return received;
     },
@@ -92,15 +107,15 @@ export async function openFrameDevice(access: DeviceAccess, options: DeviceOptio
   };
 }
 
-function toHello({ device, token }: DeviceAccess, { deflate = false }: DeviceOptions): ClientFrame {
+function toHello({ device, token }: DeviceAccess, { deflate = false, at }: FrameDeviceOptions): ClientFrame {
   const flags = deflate ? helloFlags.deflate : 0;
   return {
     type: 'HELLO',
     protocol: protocolVersion,
     flags,
     device,
-    epoch: null,
-    cursor: 0,
+    epoch: at?.epoch ?? null,
+    cursor: at?.cursor ?? 0,
     lastCounter: 0,
     token,
     now: Date.now(),

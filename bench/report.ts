@@ -3,7 +3,8 @@ import type { Engine } from './place.ts';
 import type { Summary } from './statistics.ts';
 
 export interface Target {
-  readonly of: 'ratio' | 'ours';
+  /** difference: ours less the baseline. */
+  readonly of: 'ratio' | 'ours' | 'difference';
   readonly atMost?: number;
   readonly atLeast?: number;
 }
@@ -68,11 +69,12 @@ function formatNumber(value: number): string {
 function formatTarget({ target, unit }: Row): string {
   if (target === null) return '–';
   const bound = target.atMost === undefined ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
-  return target.of === 'ratio' ? `${bound} ×` : `${bound} ${unit}`;
+  return { ratio: `${bound} ×`, ours: `${bound} ${unit}`, difference: `${bound} more` }[target.of];
 }
 
-function toVerdict({ ours, target }: Figure, ratio: number | null): Row['verdict'] {
-  const value = target?.of === 'ours' ? (ours?.median ?? null) : ratio;
+function toVerdict({ ours, baseline, target }: Figure, ratio: number | null): Row['verdict'] {
+  const difference = ours === null || baseline === null ? null : ours.median - baseline.median;
+  const value = target === null ? null : { ratio, difference, ours: ours?.median ?? null }[target.of];
   if (target === null || value === null) return null;
   return value <= (target.atMost ?? Number.POSITIVE_INFINITY) && value >= (target.atLeast ?? 0) ? 'ok' : 'short';
 }

@@ -27,6 +27,14 @@ export async function peakMegabytes(pid: number, work: () => Promise<void>): Pro
   return Math.max(await sampled, isReset ? peak : 0) / megabyte;
 }
 
+/** At this moment, in MB; null when there is no such process. */
+export async function residentMegabytes(pid: number): Promise<number | null> {
+  return readStatus(pid).then(
+    ({ resident }) => resident / megabyte,
+    () => null,
+  );
+}
+
 async function samplePeak(pid: number, signal: AbortSignal): Promise<number> {
   let most = 0;
   while (!signal.aborted) {

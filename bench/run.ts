@@ -1,12 +1,13 @@
 /** `npm run bench -- [--engine pglite|postgresql] [--only name,…] [--rounds n] [--quick] [--baseline-only]` */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { BenchContext } from './benchmark.ts';
 import { benchmarks } from './benchmarks.ts';
 import { type Cleanup, createCleanup } from './cleanup.ts';
+import { describeMachine } from './machine.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
 import type { Engine } from './place.ts';
+import { readPostgresVersion } from './postgres-version.ts';
 import { relay } from './relay.ts';
 import { formatRow, type Row, tableHead, toRow } from './report.ts';
 import { createServerUnderTest } from './server-under-test.ts';
@@ -49,6 +50,7 @@ function createContext(engine: Engine, options: BenchOptions, cleanup: Cleanup):
     engine,
     rounds,
     cleanup,
+    nodeArgs,
     relay,
     ours: isBaselineOnly ? null : createServerUnderTest({ script: server, nodeArgs }),
     sized: (full) => Math.ceil(full / divisor),
@@ -60,7 +62,7 @@ async function save(): Promise<void> {
   const folder = join(root, 'bench/results');
   await mkdir(folder, { recursive: true });
   const { rounds, divisor } = options;
-  const machine = { node: process.version, platform: process.platform, cpus: availableParallelism() };
+  const machine = describeMachine(options.engines.includes('postgresql') ? await readPostgresVersion(options.adminUrl) : null);
   const file = `${startedAt.toISOString().replace(/[:.]/g, '-')}.json`;
   const result = { startedAt, endedAt: new Date(), machine, rounds, divisor, rows, failures };
   await writeFile(join(folder, file), `${JSON.stringify(result, null, 2)}\n`);

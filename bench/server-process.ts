@@ -9,6 +9,10 @@ export interface ServerProcess {
   readonly pid: number;
   /** Resolves when the process has ended. */
   stop(): Promise<void>;
+  /** As a power cut would: nothing is finished, nothing is said. Resolves when the process has ended. */
+  kill9(): Promise<void>;
+  /** Resolves when the process has ended, whoever ended it. */
+  readonly ended: Promise<void>;
 }
 
 export interface ProcessOptions {
@@ -31,7 +35,12 @@ export async function startServer(cleanup: Cleanup, options: ProcessOptions): Pr
   const stop = cleanup.defer(() => end(child));
   try {
     const url = await untilListening(child);
-    return { url, pid: child.pid ?? 0, stop };
+    const ended = hasEnded(child) ? Promise.resolve() : once(child, 'exit').then(() => undefined);
+    const kill9 = async (): Promise<void> => {
+      child.kill('SIGKILL');
+      await ended;
+    };
+    return { url, pid: child.pid ?? 0, stop, kill9, ended };
   } catch (error) {
     await stop();
     throw error;
@@ -64,8 +73,12 @@ function untilListening(child: ChildProcess): Promise<string> {
   });
 }
 
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+}
+
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  if (hasEnded(child)) return;
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { DeviceId } from '../src/core/ids.ts';
 import { type ClientDevice, type ClientDeviceOptions, openClientDevice } from './client-device.ts';
 import type { Contestant, SyncServer, SyncUser } from './contestant.ts';
-import { openFrameDevice } from './frame-device.ts';
+import { type FrameDevice, type FrameDeviceOptions, openFrameDevice } from './frame-device.ts';
 import { type Place, placeToEnv } from './place.ts';
 import { startServer } from './server-process.ts';
 
@@ -16,6 +16,10 @@ export interface ServerOptions {
 
 export interface OurUser extends SyncUser {
   readonly token: string;
+  /** A request under /api/v1. @throws Error with what was answered, where that is no success. */
+  send<Answer>(method: string, path: string, body?: object): Promise<Answer>;
+  /** @param device Default: a new one. */
+  openDevice(options?: FrameDeviceOptions, device?: DeviceId): Promise<FrameDevice>;
   /** The real client on a new device. */
   openClient(options?: ClientDeviceOptions): Promise<ClientDevice>;
   /** `GET /api/v1/memories`, as a caller of the REST API sees it. */
@@ -58,8 +62,14 @@ async function authenticate(url: string, how: 'register' | 'login', name: string
   });
   return {
     token,
+    send: (method, path, body) =>
+      call(`${url}/api/v1${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
     openClient: (options = {}) => openClientDevice({ url, token }, options),
-    openDevice: (options = {}) => openFrameDevice({ url, token, device: randomUUID() as string as DeviceId }, options),
+    openDevice: (options = {}, device = randomUUID() as string as DeviceId) => openFrameDevice({ url, token, device }, options),
     listMemories: async (limit) => {
       const headers = { authorization: `Bearer ${token}` };
       return (await call<{ memories: unknown[] }>(`${url}/api/v1/memories?limit=${limit}`, { headers })).memories;

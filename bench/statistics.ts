@@ -32,3 +32,12 @@ export async function alternate<T>(
   }
   return resultsByName;
 }
+
+/** Of the line through the points with the least squares, per unit of x; null where fewer than two differ in x. */
+export function slopeOf(points: readonly { readonly x: number; readonly y: number }[]): number | null {
+  const mean = (of: (point: { readonly x: number; readonly y: number }) => number): number =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [meanX, meanY] = [mean(({ x }) => x), mean(({ y }) => y)];
+  const variance = points.reduce((sum, { x }) => sum + (x - meanX) ** 2, 0);
+  return variance > 0 ? points.reduce((sum, { x, y }) => sum + (x - meanX) * (y - meanY), 0) / variance : null;
+}

@@ -3,6 +3,7 @@
  * new, so that nothing it let go of before makes room for them. Linux only.
  */
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BenchContext, type Benchmark, openReadyDevice } from '../benchmark.ts';
 import type { Contestant, SyncUser } from '../contestant.ts';
@@ -10,6 +11,8 @@ import type { Device } from '../device.ts';
 import { requireOpenFiles } from '../open-files.ts';
 import type { Figure } from '../report.ts';
 import { idleMegabytes } from '../resident-bytes.ts';
+import { startServer } from '../server-process.ts';
+import { type OpenSocket, openSocket } from '../socket.ts';
 import { alternate, summarize } from '../statistics.ts';
 
 const fullCounts = [1_000, 5_000] as const;
@@ -32,18 +35,18 @@ export const idle: Benchmark = {
     const growths = await alternate(context.rounds, {
       ...(context.ours === null ? {} : { ours: measureBy(context, context.ours, counts) }),
       relay: measureBy(context, context.relay, counts),
+      bare: () => measureBare(context, counts),
     });
-    return counts.map((count, index): Figure => {
-      const kilobytes = (name: string) => growths[name]?.map((growth) => growth[index] ?? 0);
-      const ours = kilobytes('ours');
-      return {
-        name: `idle ${count}, per connection`,
-        unit: 'KB',
-        ours: ours === undefined ? null : summarize(ours),
-        baselineName: 'relay',
-        baseline: summarize(kilobytes('relay') ?? []),
-        target: null,
+    return counts.flatMap((count, index): Figure[] => {
+      const kilobytes = (name: string) => {
+        const values = growths[name]?.map((growth) => growth[index] ?? 0);
+        return values === undefined ? null : summarize(values);
       };
+      const figure = { name: `idle ${count}, per connection`, unit: 'KB', ours: kilobytes('ours') };
+      return [
+        { ...figure, baselineName: 'bare ws', baseline: kilobytes('bare'), target: { of: 'difference', atMost: 20 } },
+        { ...figure, baselineName: 'relay', baseline: kilobytes('relay'), target: null },
+      ];
     });
   },
 };
@@ -69,6 +72,45 @@ function measureBy({ cleanup, newStorage }: BenchContext, contestant: Contestant
     await storage.drop();
     return growths;
   };
+}
+
+/** The same at a server that is nothing but `ws`. */
+async function measureBare({ cleanup, nodeArgs }: BenchContext, counts: readonly number[]): Promise<readonly number[]> {
+  const server = await startServer(cleanup, { script: join(import.meta.dirname, '../bare-sockets.js'), nodeArgs });
+  for (const socket of await openBare(server.url, warmUp)) socket.close();
+  await sleep(settleMs);
+  const before = await idleMegabytes(server.pid, measureMs);
+  const open: OpenSocket[] = [];
+  const growths: number[] = [];
+  for (const count of counts) {
+    open.push(...(await openBare(server.url, count - open.length)));
+    await sleep(settleMs);
+    growths.push(((await idleMegabytes(server.pid, measureMs)) - before) * (1_000 / count));
+  }
+  for (const socket of open) socket.close();
+  await server.stop();
+  return growths;
+}
+
+/** Each is asked something once and answers, as those of ours do, whose first frame is a HELLO. */
+async function openBare(url: string, count: number): Promise<readonly OpenSocket[]> {
+  const sockets: OpenSocket[] = [];
+  const queue = Array.from({ length: count }).values();
+  const work = async (): Promise<void> => {
+    for (const _ of queue) {
+      const socket = await openAnswered(url);
+      sockets.push(socket);
+    }
+  };
+  await Promise.all(Array.from({ length: opening }, work));
+  return sockets;
+}
+
+function openAnswered(url: string): Promise<OpenSocket> {
+  return new Promise((resolve, reject) => {
+    const opening = openSocket(url.replace('http', 'ws'), { onMessage: () => void opening.then(resolve), onFailure: reject });
+    opening.then((socket) => socket.send('hello'), reject);
+  });
 }
 
 async function openDevices(accounts: readonly SyncUser[], count: number): Promise<readonly Device[]> {
