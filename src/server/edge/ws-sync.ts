@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
 import { startEndedPoll } from './ended-poll.ts';
 import type { SyncMetrics } from './metrics.ts';
+import { syncSocketPath } from './sync-socket-door.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 
 export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
@@ -26,7 +27,7 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
       socket.terminate();
     },
   });
-  app.get<{ Querystring: { token?: string } }>('/api/v1/sync', { websocket: true }, (socket, request) => {
+  app.get<{ Querystring: { token?: string } }>(syncSocketPath, { websocket: true }, (socket, request) => {
     const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
     // Which user it was the request id tells whoever has to know.
     const onRepair = (): void => request.log.warn('the state hash of a device differed: it asks for a snapshot');
