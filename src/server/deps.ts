@@ -27,7 +27,7 @@ import { type MissingPart, missingParts } from './infra/readiness.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
-import { migrationsFolder, readVersion } from './package.ts';
+import { docsFolder, migrationsFolder, readVersion } from './package.ts';
 import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
 import { stepTexts } from './project/texts.ts';
@@ -45,6 +45,8 @@ import { toIngestRequest } from './transfer/turns.ts';
 export interface Deps {
   readonly config: Config;
   readonly version: string;
+  /** What /docs shows. */
+  readonly docsFolder: string;
   readonly log: Log;
   /** Unix ms. */
   readonly now: () => number;
@@ -140,6 +142,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     return {
       config,
       version: readVersion(),
+      docsFolder,
       log,
       now,
       db,

@@ -125,7 +125,7 @@ function registerRestore(app: FastifyInstance, deps: MemoryRouteDeps): void {
       body: z.strictObject({ seq: z.int().min(1) }),
       answers: { 200: memorySchema },
       answerHeaders: { ETag: true },
-      errors: ['unknown_memory', 'erased_memory', 'unknown_seq', 'too_many_tags'],
+      errors: ['unknown_memory', 'erased_memory', 'unknown_seq'],
     },
     async ({ principal, params, body }) =>
       answer(deps, principal.userId, unwrap(await deps.memories.restore(principal, params.id, body.seq))),

@@ -97,6 +97,8 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
       errors: ['overloaded'],
     },
     async ({ principal, query, body, request }) => {
+      // SEC-3: what says of itself that it is too large is not read until it is.
+      if (Number(request.headers['content-length']) > transferLimits.fileBytes) throw new AppError('too_large');
       const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
       const format = query.format ?? formatByMediaType[mediaType] ?? null;
       const asked: ImportRequest = { format, deduplicate: query.deduplicate === true, ingest: query.ingest === true };

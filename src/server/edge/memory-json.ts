@@ -58,7 +58,7 @@ export const memorySchema = z
     createdAt: time,
     updatedAt: time,
     accessCount: z.int().min(0),
-    seq: z.int().min(1).meta({ description: 'Of the last event that touched it.' }),
+    seq: z.int().min(0).meta({ description: 'Of the last event that touched it; 0 of one that a dry run would make.' }),
     embedded: z.boolean().meta({ description: 'Whether the current content has its vector.' }),
     deleted: z.literal(true).optional().meta({ description: 'Only of deleted ones.' }),
   })

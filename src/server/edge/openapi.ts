@@ -92,6 +92,7 @@ function syncSocketOperation(writer: SchemaWriter): Json {
     description: syncSocketDescription,
     tags: ['sync'],
     security: [],
+    parameters: [],
     externalDocs: { url: '/docs/PROTOCOL.md', description: 'Frames, their binary form, and the rules' },
     responses: {
       101: { description: 'The socket is open, and waits for HELLO.' },

@@ -111,7 +111,8 @@ export function route<
   app.route({
     method: spec.method,
     url: spec.url,
-    onRequest: spec.auth ? [app.authenticate] : [],
+    // Behind the limits of the address, which count what is refused too, and before the body is read.
+    preParsing: spec.auth ? [async (request, reply) => void (await app.authenticate.call(app, request, reply))] : [],
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
     async handler(request, reply) {
