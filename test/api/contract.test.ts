@@ -4,7 +4,7 @@
  * outcome is documented and was not seen. A new route needs a row in valid-requests.ts and its own errors here.
  */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { type Api, createApi, type Updates } from '../support/api.ts';
 import { testDatabase } from '../support/databases.ts';
@@ -17,6 +17,9 @@ import { announce } from './announce.ts';
 import { breakTables } from './break-tables.ts';
 import { openSocket } from './open-socket.ts';
 import { anotherDevice, contest, contestTag, hello, newMemory, validRequests } from './valid-requests.ts';
+
+// Hundreds of requests in some of these, and a password is hashed for most.
+vi.setConfig({ testTimeout: 120_000 });
 
 let server: TestServer;
 let contract: Contract;

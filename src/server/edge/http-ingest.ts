@@ -53,7 +53,7 @@ const bodySchema = z
     ({ conversationText, messages }) => (conversationText === undefined) !== (messages === undefined),
     'must have either conversationText or messages',
   )
-  .meta({ id: 'Conversation' });
+  .meta({ id: 'Conversation', oneOf: [{ required: ['conversationText'] }, { required: ['messages'] }] });
 
 const messageNumbers = z.array(z.int()).meta({ description: 'The messages that it follows from, by their place from 0.' });
 

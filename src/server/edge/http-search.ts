@@ -63,7 +63,8 @@ export const searchSchema = z
     const missing = query === undefined && (embedding === undefined || mode === 'keyword');
     if (missing)
       context.addIssue({ code: 'custom', path: ['query'], message: 'is needed, or an embedding where the mode is not keyword' });
-  });
+  })
+  .meta({ id: 'Search', anyOf: [{ required: ['query'] }, { required: ['embedding'] }] });
 
 const resultSchema = z
   .object({
