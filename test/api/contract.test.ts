@@ -120,12 +120,15 @@ describe('[API-1] what succeeds', () => {
     await provoke(api, 'importMemories', '200 application/json', { body: csv, mediaType: 'text/csv' });
   });
 
-  it('[API-1] every example of a request is accepted', async () => {
+  it('[API-1] every example of a request is right by its schema', () => {
     for (const { operationId: id, requestBody } of contract.operations.values()) {
       for (const [type, { examples = {} }] of Object.entries(requestBody?.content ?? {})) {
         for (const { value } of Object.values(examples)) expect(contract.takes(operation(id), type, value), id).toBe(true);
       }
     }
+  });
+
+  it('[API-1] every example of a request is accepted', async () => {
     for (const id of ['createMemory', 'searchMemories', 'ingestConversation', 'importMemories', 'syncHello', 'syncPush']) {
       const [type, { examples = {} } = {}] = Object.entries(operation(id).requestBody?.content ?? {})[0] ?? [];
       expect(Object.keys(examples), id).not.toEqual([]);

@@ -39,12 +39,12 @@ const severalText = 'Repeated, or separated by commas; a comma of the value itse
 export function several<Item extends z.core.$ZodType<unknown, string>>(item: Item) {
   const { $schema: _, ...items } = z.toJSONSchema(item);
   return documentedAs(
-    { type: 'array', items, minItems: 1, maxItems: 64 },
+    { type: 'array', items, minItems: 1, maxItems: 64, description: severalText },
     z
       .union([z.string(), z.array(z.string())])
       .transform((given) => (typeof given === 'string' ? [given] : given).flatMap(splitAtCommas))
       .pipe(z.array(item).min(1).max(64)),
-  ).meta({ description: severalText });
+  );
 }
 
 const splitAtCommas = (text: string): string[] => text.split(/(?<!\\),/).map((part) => part.replaceAll('\\,', ','));
