@@ -30,7 +30,7 @@ import { waitForDatabase } from './infra/wait-for-database.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
-import { builtFolder, migrationsFolder, readVersion } from './package.ts';
+import { builtFolder, docsFolder, migrationsFolder, readVersion } from './package.ts';
 import { createKeepEmbeddings } from './project/own-embeddings.ts';
 import { keepOwnVectors, ownVectorModel } from './project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
@@ -51,6 +51,8 @@ import { withImportThread } from './transfer/with-import-thread.ts';
 export interface Deps {
   readonly config: Config;
   readonly version: string;
+  /** What /docs shows. */
+  readonly docsFolder: string;
   readonly log: Log;
   /** Unix ms. */
   readonly now: () => number;
@@ -155,6 +157,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     return {
       config,
       version: readVersion(),
+      docsFolder,
       log,
       now,
       db,

@@ -9,6 +9,9 @@ export const builtFolder: string = join(root, 'dist');
 
 export const migrationsFolder: string = join(root, 'migrations');
 
+/** Made by the build. */
+export const docsFolder: string = join(root, 'dist/docs');
+
 export function readVersion(): string {
   const manifest: { readonly version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return manifest.version;
