@@ -135,17 +135,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     );
     const { model } = embedders.present;
     const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
-    const redis =
-      config.redisUrls === null ? null : openRedis({ now, random: Math.random }, redisOptions(config, config.redisUrls));
-    const headPoll = startHeadPoll({ db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') }, () =>
-      hints.isWorking ? config.hintedHeadPollMs : config.headPollMs,
-    );
-    const hints: NodeHints = startHints({ hub, access, metrics, stopwatch, onGap: () => headPoll.soon() }, config, redis);
-    metrics.nodes.watchNode(() => ({
-      isRedisUp: redis === null ? null : redis.isUp,
-      areHintsWorking: hints.kind === 'none' ? null : hints.isWorking,
-      peers: hints.peers,
-    }));
+    const { redis, hints, stopNodes } = startNodes({ db, hub, now, log, access, metrics, stopwatch }, config);
     const draining = createDraining(config.drainNoticeSeconds * 1_000);
     const searcher = createSearcher({
       db,
@@ -198,13 +188,11 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       missing: async () => [...(draining.isOn ? [drainingPart] : []), ...(await missingParts(db, schemaVersion))],
       degraded: () => degradedParts(redis, hints),
       async close() {
-        headPoll.stop();
         await recall.stop();
         await collector.stop();
         await append.idle();
         await accesses.stop();
-        await hints.stop();
-        redis?.close();
+        await stopNodes();
         if (options.db === undefined) await db.close();
       },
     };
@@ -218,20 +206,49 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
 const hintGatherMs = 2;
 const hintProbeMs = 2_000;
 
-function startHints(
-  { hub, access, metrics, ...deps }: Pick<Deps, 'hub' | 'access' | 'metrics' | 'stopwatch'> & { readonly onGap: () => void },
+function startNodes(
+  {
+    db,
+    hub,
+    now,
+    log,
+    access,
+    metrics,
+    stopwatch,
+  }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'access' | 'metrics' | 'stopwatch'>,
   config: Config,
-  redis: RedisDoor | null,
-): NodeHints {
-  const node = randomUUID().slice(0, 13);
+) {
+  const redis =
+    config.redisUrls === null ? null : openRedis({ now, random: Math.random }, redisOptions(config, config.redisUrls));
   const hints = startNodeHints(
-    { ...deps, hub, channel: hintChannel(config, redis), node, metrics: metrics.nodes, onEnded: access.endedElsewhere },
+    {
+      channel: hintChannel(config, redis),
+      hub,
+      node: randomUUID(),
+      stopwatch,
+      metrics: metrics.nodes,
+      onEnded: access.endedElsewhere,
+      onGap: () => headPoll.soon(),
+    },
     { gatherMs: hintGatherMs, probeMs: hintProbeMs },
+  );
+  const headPoll = startHeadPoll({ db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') }, () =>
+    hints.isWorking ? config.hintedHeadPollMs : config.headPollMs,
   );
   access.endedSessions.listen((ended, where) => {
     if (where === 'here') hints.tellEnded(ended);
   });
-  return hints;
+  metrics.nodes.watchNode(() => ({
+    isRedisUp: redis === null ? null : redis.isUp,
+    areHintsWorking: hints.kind === 'none' ? null : hints.isWorking,
+    peers: hints.peers,
+  }));
+  const stopNodes = async (): Promise<void> => {
+    headPoll.stop();
+    await hints.stop();
+    redis?.close();
+  };
+  return { redis, hints, stopNodes };
 }
 
 /** The embedded database belongs to one process. */

@@ -30,7 +30,7 @@ export function writeHint({ node, stamp, body }: HintMessage): string {
 }
 
 /** Bytes of a message besides its items, at most; and of one item, with its comma. */
-export const hintBytes = { frame: 64, head: 36 + 1 + 16 + 1, ended: 36 * 3 + 2 + 1 } as const;
+export const hintBytes = { frame: 80, head: 36 + 1 + 16 + 1, ended: 36 * 3 + 2 + 1 } as const;
 
 /** Null: not for us, or not of this version. */
 export function readHint(text: string): HintMessage | null {
