@@ -6,7 +6,7 @@
  *       async ({ params, principal }) => ({ status: 200, body: await deps.things.read(principal.userId, params.id) }));
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { z } from 'zod';
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
@@ -16,7 +16,7 @@ import type { AnswerHeader, RequestHeader } from './header-texts.ts';
 declare module 'fastify' {
   interface FastifyInstance {
     /** Refuses requests without a valid token and sets `principal`. */
-    authenticate: onRequestAsyncHookHandler;
+    authenticate: onRequestHookHandler;
     /** Every route that was declared, for /openapi.json. */
     declaredRoutes: DeclaredRoute[];
   }
@@ -112,7 +112,7 @@ export function route<
     method: spec.method,
     url: spec.url,
     // Behind the limits of the address, which count what is refused too, and before the body is read.
-    preParsing: spec.auth ? [async (request, reply) => void (await app.authenticate.call(app, request, reply))] : [],
+    preParsing: spec.auth ? [(request, reply, _payload, done) => app.authenticate.call(app, request, reply, done)] : [],
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
     async handler(request, reply) {

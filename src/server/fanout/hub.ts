@@ -1,7 +1,7 @@
 /**
  * Who is listening to whose log, in this process. What was committed here is handed on with its bytes, once for all sockets
- * of the user (SYN-11); for what was committed elsewhere a poll re-reads the heads of listened-to users (SYN-10), so that a
- * lost hint costs at most one interval and never an event (SYN-7).
+ * of the user (SYN-11); of what was committed elsewhere other nodes give hints, and a poll re-reads the heads of listened-to users
+ * (SYN-10), so that a lost hint costs at most one interval and never an event (SYN-7).
  */
 import type { DeviceId, UserId } from '../../core/ids.ts';
 import type { StateHash } from '../../core/state-hash.ts';
