@@ -24,6 +24,7 @@ import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
 import { type MissingPart, missingParts } from './infra/readiness.ts';
+import { assertFenced } from './infra/row-security.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
@@ -89,10 +90,11 @@ export interface DepsOptions {
 export async function createDeps(config: Config, { log, now = Date.now, ...options }: DepsOptions): Promise<Deps> {
   const db = options.db ?? (await openDatabase(config, options.onBroken));
   try {
-    await migrate(db, migrationsFolder);
+    await migrateDirectly(db, config);
+    if (config.rowLevelSecurity === 'on') await assertFenced(db);
     const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
     const hub = createHub();
-    const append = createAppend({ db, hub, now });
+    const append = createAppend({ db, hub, now }, { statements: config.groupCommit });
     const access = createAccess(
       { db, now, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
       { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
@@ -200,8 +202,35 @@ export const collectorOptions = (config: Config) => ({
 });
 
 export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken']): Promise<Database> {
-  if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });
-  return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
+  const rowSecurity = config.rowLevelSecurity === 'on';
+  if (config.databaseUrl === null) {
+    return openEmbedded({ dataDir: config.dataDir, rowSecurity, ...(onBroken !== undefined && { onBroken }) });
+  }
+  return openPostgres({
+    url: config.databaseUrl,
+    poolSize: config.databasePoolSize,
+    connectTimeoutMs: config.databaseConnectTimeoutMs,
+    waitingLimit: config.databaseWaitingLimit,
+    statementTimeoutMs: config.databaseStatementTimeoutMs,
+    pooler: config.databasePooler,
+    rowSecurity,
+  });
+}
+
+/** One connection past any pooler, as the owner of the tables, whose statements may take as long as they need. */
+export function openMaintenance(url: string): Promise<Database> {
+  return openPostgres({ url, poolSize: 1, statementTimeoutMs: 0, applicationName: 'aibrain-maintenance' });
+}
+
+/** @returns the names of the migrations that were applied. */
+export async function migrateDirectly(db: Database, { databaseDirectUrl }: Config): Promise<readonly string[]> {
+  if (db.engine === 'pglite' || databaseDirectUrl === null) return await migrate(db, migrationsFolder);
+  const direct = await openMaintenance(databaseDirectUrl);
+  try {
+    return await migrate(direct, migrationsFolder);
+  } finally {
+    await direct.close();
+  }
 }
 
 interface Provider {
@@ -261,10 +290,10 @@ function startRecall(
 }
 
 /** PGlite has no user so large that it needs one. */
-function startVectorIndexes(db: Database, { databaseUrl }: Config, onError: (error: unknown) => void): VectorIndexes | null {
-  if (db.engine !== 'postgresql' || databaseUrl === null) return null;
-  const openMaintenance = () => openPostgres({ url: databaseUrl, poolSize: 1, statementTimeoutMs: 0 });
-  const indexes = createVectorIndexes({ db, openMaintenance, onError });
+function startVectorIndexes(db: Database, { databaseUrl, databaseDirectUrl }: Config, onError: (error: unknown) => void): VectorIndexes | null {
+  const url = databaseDirectUrl ?? databaseUrl;
+  if (db.engine !== 'postgresql' || url === null) return null;
+  const indexes = createVectorIndexes({ db, openMaintenance: () => openMaintenance(url), onError });
   void indexes.sweep();
   return indexes;
 }

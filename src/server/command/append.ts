@@ -13,8 +13,14 @@ export interface AppendDeps {
   readonly now: () => number;
 }
 
-export function createAppend({ db, hub, now }: AppendDeps): GroupCommit {
-  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted: (plan) => hub.publish(toCommitted(plan)) });
+export interface AppendOptions {
+  /** Whether a statement may be about many users (default), or is about one, as Citus needs it. */
+  readonly statements?: 'users' | 'user';
+}
+
+export function createAppend({ db, hub, now }: AppendDeps, { statements = 'users' }: AppendOptions = {}): GroupCommit {
+  const onCommitted = (plan: UserPlan): void => hub.publish(toCommitted(plan));
+  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted, oneUser: statements === 'user' });
 }
 
 function toCommitted(plan: UserPlan) {
