@@ -1,4 +1,4 @@
--- The second fence around the rows of a user (SEC-5). The policies bind the role aibrain_app, which the server takes for each
+-- The second fence around the rows of a user (SEC-15). The policies bind the role aibrain_app, which the server takes for each
 -- statement where ROW_LEVEL_SECURITY is on; the owner of the tables, who migrates, looks after the store and is the server where
 -- it is off, is not bound.
 

@@ -11,7 +11,7 @@ import type { Tables } from './tables.ts';
 
 /**
  * A statement of constant text. With a `name` the driver keeps it prepared. Its first parameter is the user (`$1::uuid`) or the
- * users (`$1::uuid[]`) that it is about: behind row-level security (SEC-5) it sees the rows of those alone, and none without one.
+ * users (`$1::uuid[]`) that it is about: behind row-level security (SEC-15) it sees the rows of those alone, and none without one.
  */
 export interface Statement {
   readonly name?: string;

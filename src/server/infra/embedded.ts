@@ -20,7 +20,7 @@ export interface EmbeddedOptions {
    * refused with DatabaseUnavailable; a new process recovers what was committed.
    */
   readonly onBroken?: (error: DatabaseUnavailable) => void;
-  /** The second fence (SEC-5): statements see the rows of their users alone. Default false. */
+  /** The second fence (SEC-15): statements see the rows of their users alone. Default false. */
   readonly rowSecurity?: boolean;
 }
 

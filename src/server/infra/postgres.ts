@@ -20,7 +20,7 @@ export interface PostgresOptions {
   readonly statementTimeoutMs?: number;
   /** What stands between, if anything does. Default none. */
   readonly pooler?: Pooler;
-  /** The second fence (SEC-5): statements see the rows of their users alone. Default false. */
+  /** The second fence (SEC-15): statements see the rows of their users alone. Default false. */
   readonly rowSecurity?: boolean;
   /** Shown in pg_stat_activity. */
   readonly applicationName?: string;

@@ -1,4 +1,4 @@
-/** Whether the second fence (SEC-5) stands: a server that was told to keep it must not start without. */
+/** Whether the second fence (SEC-15) stands: a server that was told to keep it must not start without. */
 import type { Queryable } from './database.ts';
 
 /** ROW_LEVEL_SECURITY is on, and the database cannot keep it. */

@@ -1,6 +1,6 @@
 /**
  * Settings that travel with a statement, in its round trip and its transaction, and end with it: so a connection keeps no
- * state, and a pooler may hand every transaction another one (docs/SCALING.md, "Connections"). The second fence of SEC-5, the
+ * state, and a pooler may hand every transaction another one (docs/SCALING.md, "Connections"). The second fence of SEC-15, the
  * role and the users whose rows it may see, goes the same way.
  */
 import type { Statement } from './database.ts';
