@@ -99,7 +99,12 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       { db, now, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
       { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
     );
-    const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
+    const accesses = startAccessCounts({
+      db,
+      now,
+      oneUser: config.groupCommit === 'user',
+      onError: (error) => log.warn({ err: error }, 'access counts not written'),
+    });
     const metrics = createSyncMetrics();
     const collector = createCollector(
       {
@@ -290,7 +295,11 @@ function startRecall(
 }
 
 /** PGlite has no user so large that it needs one. */
-function startVectorIndexes(db: Database, { databaseUrl, databaseDirectUrl }: Config, onError: (error: unknown) => void): VectorIndexes | null {
+function startVectorIndexes(
+  db: Database,
+  { databaseUrl, databaseDirectUrl }: Config,
+  onError: (error: unknown) => void,
+): VectorIndexes | null {
   const url = databaseDirectUrl ?? databaseUrl;
   if (db.engine !== 'postgresql' || url === null) return null;
   const indexes = createVectorIndexes({ db, openMaintenance: () => openMaintenance(url), onError });

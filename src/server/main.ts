@@ -79,7 +79,12 @@ function addressOf(app: FastifyInstance, host: string): string {
 
 /** One line for what the person who starts it can mend; everything else is a fault of ours and shows where. */
 function explain(error: unknown, config: Config): string {
-  if (error instanceof DataDirInUse || error instanceof SchemaTooNew || error instanceof MigrationChanged || error instanceof NotFenced) {
+  if (
+    error instanceof DataDirInUse ||
+    error instanceof SchemaTooNew ||
+    error instanceof MigrationChanged ||
+    error instanceof NotFenced
+  ) {
     return error.message;
   }
   const place = config.databaseUrl === null ? config.dataDir : 'the server of DATABASE_URL';

@@ -4,6 +4,7 @@ import type { Database } from '../../src/server/infra/database.ts';
 import { migrate } from '../../src/server/infra/migrate.ts';
 import { openPostgres } from '../../src/server/infra/postgres.ts';
 import { migrationsFolder, migrationsKey } from './migrations.ts';
+import { recorded } from './recorded-database.ts';
 import type { TestDatabase } from './test-database.ts';
 import { testMode } from './test-mode.ts';
 
@@ -23,8 +24,8 @@ export async function openTestClone(url: string, isEmpty: boolean): Promise<Test
     const db = await openPostgres(options);
     const fenced = testMode.rowSecurity && !isEmpty ? await openPostgres({ ...options, rowSecurity: true }) : db;
     return {
-      db,
-      fenced,
+      db: recorded(db),
+      fenced: recorded(fenced),
       place,
       ...(testMode.directUrl !== undefined && { directPlace: withDatabase(testMode.directUrl, name) }),
       async [Symbol.asyncDispose]() {

@@ -61,14 +61,14 @@ export async function fillEveryTable(db: Database, userId: string): Promise<void
   const byTable = groupByTable(columns);
   const inserts = Array.from(byTable, ([table, own]) => {
     const names = own.map(({ column }) => `"${column}"`).join(', ');
-    const values = own.map(({ column, type }) => (column === 'user_id' ? `'${userId}'` : valueOf(type, userId))).join(', ');
+    const values = own.map(({ column, type }) => (column === 'user_id' ? `'${userId}'` : valueFor(type, userId))).join(', ');
     return `insert into "${table}" (${names}) values (${values});`;
   });
   // Only a superuser may; the databases of tests have no other.
   await db.script(`set session_replication_role = replica; ${inserts.join('\n')} set session_replication_role = origin;`);
 }
 
-function valueOf(type: string, userId: string): string {
+function valueFor(type: string, userId: string): string {
   const fixed: Readonly<Record<string, string>> = {
     uuid: 'gen_random_uuid()',
     text: `'of ${userId}'`,

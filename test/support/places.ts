@@ -27,7 +27,10 @@ async function databasePlace(): Promise<StorePlace> {
   await asAdmin(url, `create database ${name}`);
   const own = (base: URL): string => Object.assign(new URL(base), { pathname: `/${name}` }).href;
   const direct = testMode.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: own(url), DATABASE_POOLER: testMode.pooler };
-  return { env: { DATABASE_URL: own(pooled), ...direct, ...testMode.env }, [Symbol.asyncDispose]: () => asAdmin(url, `drop database ${name} with (force)`) };
+  return {
+    env: { DATABASE_URL: own(pooled), ...direct, ...testMode.env },
+    [Symbol.asyncDispose]: () => asAdmin(url, `drop database ${name} with (force)`),
+  };
 }
 
 async function asAdmin(url: URL, statement: string): Promise<void> {

@@ -13,7 +13,9 @@ export async function assertFenced(db: Queryable): Promise<void> {
     everybody: 'reads the catalogue',
   });
   if (role === undefined) {
-    throw new NotFenced('ROW_LEVEL_SECURITY needs the role aibrain_app, granted to the user of DATABASE_URL: docs/SCALING.md says how');
+    throw new NotFenced(
+      'ROW_LEVEL_SECURITY needs the role aibrain_app, granted to the user of DATABASE_URL: docs/SCALING.md says how',
+    );
   }
   if (role.bypasses) throw new NotFenced('the role aibrain_app must not be a superuser and not have bypassrls');
   const open = await db.query<{ name: string }>({ text: openTables, everybody: 'reads the catalogue' });

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { MigrationChanged, migrate, SchemaTooNew } from '../../../src/server/infra/migrate.ts';
-import { openFurther } from '../../support/open-postgres.ts';
 import { describeOnEachEngine, type TestDatabase } from '../../support/databases.ts';
 import { migrationsFolder } from '../../support/migrations.ts';
+import { openFurther } from '../../support/open-postgres.ts';
 
 describeOnEachEngine('migrate', (open, engine) => {
   let place: TestDatabase;
