@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { coldSync } from './benchmarks/cold-sync.ts';
+import { oneUser, rowSecurity } from './benchmarks/fences.ts';
 import { fleet } from './benchmarks/fleet.ts';
 import { idle } from './benchmarks/idle.ts';
 import { importing } from './benchmarks/import.ts';
@@ -20,4 +21,6 @@ export const benchmarks: readonly Benchmark[] = [
   wireSize,
   peakRss,
   importing,
+  rowSecurity,
+  oneUser,
 ];
