@@ -6,12 +6,15 @@ import { findUserId } from './access/find-user-id.ts';
 import { createAppend } from './command/append.ts';
 import { createCollector } from './command/collector.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
-import { collectorOptions, createDeps, migrateDirectly, openDatabase } from './deps.ts';
+import { collectorOptions, createDeps, migrateDirectly, openDatabase, openMaintenance } from './deps.ts';
 import { createHub } from './fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from './infra/database.ts';
+import { distribute } from './infra/distribute.ts';
+import { migrate } from './infra/migrate.ts';
 import { beginEpoch } from './log/begin-epoch.ts';
 import { readUserIds } from './log/read-user-ids.ts';
 import { verifyLog } from './log/verify.ts';
+import { migrationsFolder } from './package.ts';
 import { rebuildProjections } from './project/rebuild.ts';
 import { askSecret } from './terminal/ask-secret.ts';
 import { openCliSession } from './terminal/cli-session.ts';
@@ -24,6 +27,7 @@ import { exportFormats } from './transfer/write-memories.ts';
 const usage = `aibrain: the memory server
 
   aibrain [start]          run the server
+  aibrain migrate          bring the schema up to date, and nothing else; --citus also distributes every table by user
   aibrain verify           recompute every user's chain of hashes
   aibrain rebuild          make the projections again from the log and compare; --swap puts them in place
   aibrain collect          let go of deleted memories that no device can miss any more (TOMBSTONE_DAYS)
@@ -46,6 +50,8 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
     case 'start':
       await import('./main.ts');
       return 0;
+    case 'migrate':
+      return withDirectDatabase((db) => migrateAlone(db, options.includes('--citus')));
     case 'verify':
       return withDatabase(verifyAll);
     case 'rebuild':
@@ -78,6 +84,35 @@ async function withDatabase(work: (db: Database, config: Config) => Promise<numb
   } catch (error) {
     return complain(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Past any pooler, with statements that may take as long as they need. */
+async function withDirectDatabase(work: (db: Database) => Promise<number>): Promise<number> {
+  const config = loadConfig();
+  if (!config.ok) return complain(config.error.join('\n'));
+  const { databaseDirectUrl, databaseUrl } = config.value;
+  const url = databaseDirectUrl ?? databaseUrl;
+  try {
+    const db = await (url === null ? openDatabase({ ...config.value, rowLevelSecurity: 'off' }) : openMaintenance(url));
+    try {
+      return await work(db);
+    } finally {
+      await db.close();
+    }
+  } catch (error) {
+    return complain(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function migrateAlone(db: Database, isCitus: boolean): Promise<number> {
+  say(db.description);
+  const applied = await migrate(db, migrationsFolder);
+  say(applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`);
+  if (!isCitus) return 0;
+  const distributed = await distribute(db);
+  for (const { table, column } of distributed) say(`${table} is distributed by ${column}`);
+  say(distributed.length === 0 ? 'every table is distributed' : 'run the servers with GROUP_COMMIT=user');
+  return 0;
 }
 
 async function openMigrated(config: Config, tell: (text: string) => void): Promise<Database> {

@@ -49,7 +49,8 @@ export async function startTestServer({ database, env, now, log }: TestServerOpt
   return {
     url,
     config,
-    deps,
+    // Tests look from outside, as the owner of the tables.
+    deps: { ...deps, db: place.db },
     register: (email = `${crypto.randomUUID()}@example.org`) => register(url, email),
     async [Symbol.asyncDispose]() {
       await app.close();
