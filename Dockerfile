@@ -9,6 +9,8 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.base.json ./
 COPY migrations ./migrations
 COPY src ./src
+COPY build ./build
+COPY docs ./docs
 RUN npm run build:server && npm prune --omit=dev --no-audit --no-fund
 
 FROM ${NODE_IMAGE} AS run

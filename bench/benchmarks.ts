@@ -1,6 +1,7 @@
 import type { Benchmark } from './benchmark.ts';
 import { apiLatency } from './benchmarks/api-latency.ts';
 import { coldSync } from './benchmarks/cold-sync.ts';
+import { oneUser, rowSecurity } from './benchmarks/fences.ts';
 import { fleet } from './benchmarks/fleet.ts';
 import { growth } from './benchmarks/growth.ts';
 import { httpCreate } from './benchmarks/http-create.ts';
@@ -30,4 +31,6 @@ export const benchmarks: readonly Benchmark[] = [
   wireSize,
   peakRss,
   growth,
+  rowSecurity,
+  oneUser,
 ];

@@ -3,13 +3,16 @@ import type { Database } from '../src/server/infra/database.ts';
 
 export type Engine = Database['engine'];
 
+/** Further settings of the server that is started there. */
+export type Settings = Readonly<Record<string, string>>;
+
 export type Place =
-  | { readonly engine: 'postgresql'; readonly databaseUrl: string }
+  | { readonly engine: 'postgresql'; readonly databaseUrl: string; readonly settings?: Settings }
   | { readonly engine: 'pglite'; readonly dataDir: string };
 
 /** As the server itself is told: in the environment, so that no password shows in a list of processes. */
 export function placeToEnv(place: Place): Record<string, string> {
-  return place.engine === 'postgresql' ? { DATABASE_URL: place.databaseUrl } : { DATA_DIR: place.dataDir };
+  return place.engine === 'postgresql' ? { DATABASE_URL: place.databaseUrl, ...place.settings } : { DATA_DIR: place.dataDir };
 }
 
 export function placeFromEnv({ DATABASE_URL: databaseUrl, DATA_DIR: dataDir }: NodeJS.ProcessEnv): Place {

@@ -21,8 +21,8 @@ export const manyUsers: Benchmark = {
       const opsPerUser = Math.max(outstanding, context.sized(fullOpsPerUser));
       const storage = await context.newStorage();
       const rates = await alternate(context.rounds, {
-        ...(ours === null ? {} : { ours: (round: number) => measure(ours, opsPerUser, round) }),
-        relay: (round) => measure(relay, opsPerUser, round),
+        ...(ours === null ? {} : { ours: (round: number) => measureManyWriters(ours, opsPerUser, round) }),
+        relay: (round) => measureManyWriters(relay, opsPerUser, round),
         ...Object.fromEntries(
           poolSizes.map((connections) => [connections, insertRate(context, storage.place, connections, opsPerUser)]),
         ),
@@ -54,7 +54,7 @@ function toFigures(rates: ReadonlyMap<string, Summary>, opsPerUser: number): Fig
 }
 
 /** Ops per second of all users together. */
-async function measure(server: SyncServer, opsPerUser: number, seed: number): Promise<number> {
+export async function measureManyWriters(server: SyncServer, opsPerUser: number, seed: number): Promise<number> {
   const devices = await Promise.all(Array.from({ length: users }, () => openWriter(server)));
   const framesOf = devices.map((device, index) =>
     createMemories(opsPerUser, seed * users + index).map((op) => device.prepare([op])),

@@ -2,16 +2,19 @@
 /** `aibrain`: the server, and what proves and repairs its store. */
 import { v4 } from 'uuid';
 import { type Epoch, serverDeviceId, type UserId } from '../core/ids.ts';
+import { findUserId } from './access/find-user-id.ts';
 import { createAppend } from './command/append.ts';
 import { createCollector } from './command/collector.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
-import { collectorOptions, createDeps, openDatabase } from './deps.ts';
+import { collectorOptions, createDeps } from './deps.ts';
 import { createHub } from './fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from './infra/database.ts';
+import { distribute } from './infra/distribute.ts';
 import { migrate } from './infra/migrate.ts';
 import { beginEpoch } from './log/begin-epoch.ts';
 import { readUserIds } from './log/read-user-ids.ts';
 import { verifyLog } from './log/verify.ts';
+import { migrateDirectly, openDatabase, openMaintenance } from './open-database.ts';
 import { migrationsFolder } from './package.ts';
 import { rebuildProjections } from './project/rebuild.ts';
 import { askSecret } from './terminal/ask-secret.ts';
@@ -25,6 +28,7 @@ import { exportFormats } from './transfer/write-memories.ts';
 const usage = `aibrain: the memory server
 
   aibrain [start]          run the server
+  aibrain migrate          bring the schema up to date, and nothing else; --citus also distributes every table by user
   aibrain verify           recompute every user's chain of hashes
   aibrain rebuild          make the projections again from the log and compare; --swap puts them in place
   aibrain collect          let go of deleted memories that no device can miss any more (TOMBSTONE_DAYS)
@@ -47,6 +51,8 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
     case 'start':
       await import('./main.ts');
       return 0;
+    case 'migrate':
+      return withDirectDatabase((db) => migrateAlone(db, options.includes('--citus')));
     case 'verify':
       return withDatabase(verifyAll);
     case 'rebuild':
@@ -81,18 +87,49 @@ async function withDatabase(work: (db: Database, config: Config) => Promise<numb
   }
 }
 
+/** Past any pooler, with statements that may take as long as they need. */
+async function withDirectDatabase(work: (db: Database) => Promise<number>): Promise<number> {
+  const config = loadConfig();
+  if (!config.ok) return complain(config.error.join('\n'));
+  const { databaseDirectUrl, databaseUrl } = config.value;
+  const url = databaseDirectUrl ?? databaseUrl;
+  try {
+    const db = await (url === null ? openDatabase({ ...config.value, rowLevelSecurity: 'off' }) : openMaintenance(url));
+    try {
+      return await work(db);
+    } finally {
+      await db.close();
+    }
+  } catch (error) {
+    return complain(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function migrateAlone(db: Database, isCitus: boolean): Promise<number> {
+  say(db.description);
+  const applied = await migrate(db, migrationsFolder);
+  say(applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`);
+  if (!isCitus) return 0;
+  const distributed = await distribute(db);
+  for (const { table, column } of distributed) say(`${table} is distributed by ${column}`);
+  say(distributed.length === 0 ? 'every table is distributed' : 'run the servers with GROUP_COMMIT=user');
+  return 0;
+}
+
 async function openMigrated(config: Config, tell: (text: string) => void): Promise<Database> {
-  const db = await openDatabase(config);
+  // Whoever looks after the whole store is its owner.
+  const db = await openDatabase({ ...config, rowLevelSecurity: 'off' });
   tell(db.description);
-  await migrate(db, migrationsFolder);
+  await migrateDirectly(db, config);
   return db;
 }
 
 async function verifyAll(db: Database): Promise<number> {
-  const users = await db.query<{ user_id: UserId }>('select user_id from user_heads order by user_id');
+  const users: UserId[] = [];
+  for await (const userId of readUserIds(db)) users.push(userId);
   let events = 0;
   let broken = 0;
-  for (const [index, { user_id: userId }] of users.entries()) {
+  for (const [index, userId] of users.entries()) {
     const verdict = await verifyLog(db, userId, (done) =>
       progress(`user ${index + 1} of ${users.length}, ${events + done} events`),
     );
@@ -124,7 +161,7 @@ async function rebuildAll(db: Database, swap: boolean): Promise<number> {
 }
 
 async function collectAll(db: Database, config: Config): Promise<number> {
-  const append = createAppend({ db, hub: createHub(), now: Date.now });
+  const append = createAppend({ db, hub: createHub(), now: Date.now }, { statements: config.groupCommit });
   let failed = 0;
   const onError = (): void => undefined;
   const collector = createCollector({ db, append, now: Date.now, onError }, collectorOptions(config));
@@ -194,11 +231,11 @@ async function transferWithLogin(
 }
 
 async function transferInProcess(db: Database, config: Config, orders: TransferOrders, email: string): Promise<number> {
-  const [user] = await db.query<{ user_id: UserId }>('select user_id from accounts where email = $1', [email.toLowerCase()]);
-  if (user === undefined) return complain(`no account has the e-mail ${email}`);
+  const userId = await findUserId(db, email.toLowerCase());
+  if (userId === null) return complain(`no account has the e-mail ${email}`);
   const log = { error: (_: object, text: string) => void complain(text), warn: (_: object, text: string) => void complain(text) };
   const deps = await createDeps(config, { log, db });
-  const writer = { userId: user.user_id, device: { ordinal: 0, id: serverDeviceId } };
+  const writer = { userId, device: { ordinal: 0, id: serverDeviceId } };
   try {
     return await runTransfer(orders, {
       importFile: async ({ path, bytes, format, ...asked }) => {

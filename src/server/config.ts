@@ -46,11 +46,53 @@ const settings = {
     'seconds',
     'How long a start waits for a database that does not answer yet.',
   ),
+  databasePooler: row(
+    'DATABASE_POOLER',
+    oneOf('none', 'transaction', 'transaction-prepared'),
+    'none',
+    'name',
+    'What DATABASE_URL leads through: pgbouncer in transaction mode, or with max_prepared_statements (1.21 and later) as well.',
+  ),
   databaseDirectUrl: secretRow(
     'DATABASE_DIRECT_URL',
     postgresUrl,
     'URL',
-    'The same database past pgbouncer, for hints between nodes without Redis; default DATABASE_URL.',
+    'PostgreSQL itself, for what a pooler cannot carry: migrations, building indexes, hints between nodes. Needed with DATABASE_POOLER.',
+  ),
+  databaseConnectTimeoutMs: row(
+    'DATABASE_CONNECT_TIMEOUT_MS',
+    integer(100, 600_000),
+    '5000',
+    'ms',
+    'How long a request waits for a connection to PostgreSQL before it is refused as unavailable.',
+  ),
+  databaseWaitingLimit: row(
+    'DATABASE_WAITING_LIMIT',
+    integer(1, 1_000_000),
+    '1000',
+    'statements',
+    'So many may wait for a connection; past it requests are refused as overloaded.',
+  ),
+  databaseStatementTimeoutMs: row(
+    'DATABASE_STATEMENT_TIMEOUT_MS',
+    integer(100, 3_600_000),
+    '30000',
+    'ms',
+    'PostgreSQL ends a statement that runs longer; the request is refused as overloaded.',
+  ),
+  rowLevelSecurity: row(
+    'ROW_LEVEL_SECURITY',
+    oneOf('on', 'off'),
+    'off',
+    'on or off',
+    'A second fence around the rows of each user, in the database; docs/decisions/0013 has what it costs.',
+  ),
+  groupCommit: row(
+    'GROUP_COMMIT',
+    oneOf('users', 'user'),
+    'users',
+    'name',
+    'users: one statement writes for many users. user: each is about one, as Citus needs it; docs/SCALING.md.',
   ),
   redisUrls: secretRow(
     'REDIS_URL',
@@ -197,7 +239,7 @@ export function loadConfig(env: Environment = process.env): Result<Config, reado
   if (problems.length > 0) return err(problems);
   // Each value was parsed by the schema that types it.
   const config = values as unknown as Config;
-  const unsafe = unsafeInProduction(config);
+  const unsafe = [...contradictions(config), ...unsafeInProduction(config)];
   return unsafe.length > 0 ? err(unsafe) : ok(config);
 }
 
@@ -238,6 +280,12 @@ function readSetting(setting: Setting<unknown>, env: Environment): Result<unknow
   if (parsed.success) return ok(parsed.data);
   const shown = setting.isSecret ? '' : `, not ${JSON.stringify(given.slice(0, 100))}`;
   return err(`${setting.name} must be ${parsed.error.issues[0]?.message}${shown}`);
+}
+
+/** Settings that are right each for itself and not together. */
+function contradictions(config: Config): readonly ConfigProblem[] {
+  if (config.databasePooler === 'none' || config.databaseDirectUrl !== null) return [];
+  return ['DATABASE_DIRECT_URL must be set with DATABASE_POOLER: migrations and indexes need PostgreSQL itself'];
 }
 
 function unsafeInProduction(config: Config): readonly ConfigProblem[] {

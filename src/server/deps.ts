@@ -28,15 +28,14 @@ import { createPostgresHints } from './fanout/postgres-hints.ts';
 import { createRedisHints } from './fanout/redis-hints.ts';
 import type { ImportThreadData } from './import-thread-main.ts';
 import type { Database } from './infra/database.ts';
-import { openEmbedded } from './infra/embedded.ts';
-import { migrate } from './infra/migrate.ts';
-import { openPostgres } from './infra/postgres.ts';
 import { type DegradedPart, degradedParts, type MissingPart, missingParts } from './infra/readiness.ts';
 import { openRedis, type RedisDoor } from './infra/redis.ts';
+import { assertFenced } from './infra/row-security.ts';
 import { waitForDatabase } from './infra/wait-for-database.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
+import { migrateDirectly, openDatabase, openMaintenance, postgresOptions } from './open-database.ts';
 import { builtFolder, docsFolder, migrationsFolder, readVersion } from './package.ts';
 import { createKeepEmbeddings } from './project/own-embeddings.ts';
 import { keepOwnVectors, ownVectorModel } from './project/own-vectors.ts';
@@ -111,10 +110,11 @@ export interface DepsOptions {
 export async function createDeps(config: Config, { log, now = Date.now, ...options }: DepsOptions): Promise<Deps> {
   const db = options.db ?? (await awaitDatabase(config, log, options.onBroken));
   try {
-    await migrate(db, migrationsFolder);
+    await migrateDirectly(db, config);
+    if (config.rowLevelSecurity === 'on') await assertFenced(db);
     const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
     const hub = createHub();
-    const append = createAppend({ db, hub, now });
+    const append = createAppend({ db, hub, now }, { statements: config.groupCommit });
     const stopwatch = () => performance.now();
     const access = createAccess(
       { db, now, stopwatch, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
@@ -124,7 +124,12 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
         sessionCacheMs: config.sessionCacheMs,
       },
     );
-    const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
+    const accesses = startAccessCounts({
+      db,
+      now,
+      oneUser: config.groupCommit === 'user',
+      onError: (error) => log.warn({ err: error }, 'access counts not written'),
+    });
     const metrics = createSyncMetrics();
     const collector = createCollector(
       {
@@ -215,13 +220,10 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
 }
 
 /** PGlite is in this thread. */
-function importThreadOf(
-  { db, hub, log }: Pick<Deps, 'db' | 'hub' | 'log'>,
-  { databaseUrl }: Config,
-  model: string,
-): ImportThread | null {
-  if (db.engine !== 'postgresql' || databaseUrl === null) return null;
-  const workerData: ImportThreadData = { databaseUrl, model };
+function importThreadOf({ db, hub, log }: Pick<Deps, 'db' | 'hub' | 'log'>, config: Config, model: string): ImportThread | null {
+  const postgres = postgresOptions(config);
+  if (db.engine !== 'postgresql' || postgres === null) return null;
+  const workerData: ImportThreadData = { postgres, statements: config.groupCommit, model };
   return createImportThread({
     start: () => new Worker(join(builtFolder, 'src/server/import-thread-main.js'), { workerData }),
     onCommitted: hub.committedUnseen,
@@ -315,11 +317,6 @@ function awaitDatabase(config: Config, log: Log, onBroken: DepsOptions['onBroken
   });
 }
 
-export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken']): Promise<Database> {
-  if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });
-  return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
-}
-
 interface Provider {
   readonly embedderOf: (model: string) => Embedder;
   readonly chatModel: ChatModel;
@@ -377,10 +374,14 @@ function startRecall(
 }
 
 /** PGlite has no user so large that it needs one. */
-function startVectorIndexes(db: Database, { databaseUrl }: Config, onError: (error: unknown) => void): VectorIndexes | null {
-  if (db.engine !== 'postgresql' || databaseUrl === null) return null;
-  const openMaintenance = () => openPostgres({ url: databaseUrl, poolSize: 1, statementTimeoutMs: 0 });
-  const indexes = createVectorIndexes({ db, openMaintenance, onError });
+function startVectorIndexes(
+  db: Database,
+  { databaseUrl, databaseDirectUrl }: Config,
+  onError: (error: unknown) => void,
+): VectorIndexes | null {
+  const url = databaseDirectUrl ?? databaseUrl;
+  if (db.engine !== 'postgresql' || url === null) return null;
+  const indexes = createVectorIndexes({ db, openMaintenance: () => openMaintenance(url), onError });
   void indexes.sweep();
   return indexes;
 }

@@ -5,7 +5,7 @@ import type { MemoryId } from '../core/ids.ts';
 import { createAppend } from './command/append.ts';
 import { defaultGroupLimits } from './command/group-commit.ts';
 import { createHub } from './fanout/hub.ts';
-import { openPostgres } from './infra/postgres.ts';
+import { openPostgres, type PostgresOptions } from './infra/postgres.ts';
 import { createKeepEmbeddings } from './project/own-embeddings.ts';
 import type { FromImportThread } from './transfer/import-messages.ts';
 import { serveImports } from './transfer/import-thread-side.ts';
@@ -13,18 +13,19 @@ import { createTransfer } from './transfer/transfer.ts';
 
 /** What the server's thread hands over. */
 export interface ImportThreadData {
-  readonly databaseUrl: string;
+  readonly postgres: PostgresOptions;
+  readonly statements: 'users' | 'user';
   /** Of the server's own embedder. */
   readonly model: string;
 }
 
 /** Nobody waits here for a turn of the event loop, so a group may be of one user. */
-const groupLimits = { ...defaultGroupLimits, userOps: defaultGroupLimits.groupOps };
+const limits = { ...defaultGroupLimits, userOps: defaultGroupLimits.groupOps };
 
 /** One for the group, one for what is read ahead of the next, one for vectors. */
 const poolSize = 3;
 
-const { databaseUrl, model } = workerData as ImportThreadData;
+const { postgres, statements, model } = workerData as ImportThreadData;
 const port = parentPort;
 if (port === null) throw new Error('import-thread-main runs as a thread of the server');
 
@@ -45,10 +46,10 @@ serveImports(
 );
 
 async function open() {
-  const db = await openPostgres({ url: databaseUrl, poolSize });
+  const db = await openPostgres({ ...postgres, poolSize });
   const hub = createHub();
   hub.onCommit((userId, head) => port?.postMessage({ kind: 'committed', userId, head } satisfies FromImportThread));
-  const append = createAppend({ db, hub, now: Date.now }, groupLimits);
+  const append = createAppend({ db, hub, now: Date.now }, { statements, limits });
   const transfer = createTransfer({
     db,
     append,

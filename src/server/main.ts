@@ -8,6 +8,7 @@ import { createLogger } from './edge/logger.ts';
 import { DatabaseError, DatabaseUnavailable } from './infra/database.ts';
 import { DataDirInUse } from './infra/embedded-lock.ts';
 import { MigrationChanged, SchemaTooNew } from './infra/migrate.ts';
+import { NotFenced } from './infra/row-security.ts';
 
 const startedAt = performance.now();
 
@@ -96,7 +97,14 @@ function addressOf(app: FastifyInstance, host: string): string {
 
 /** One line for what the person who starts it can mend; everything else is a fault of ours and shows where. */
 function explain(error: unknown, config: Config): string {
-  if (error instanceof DataDirInUse || error instanceof SchemaTooNew || error instanceof MigrationChanged) return error.message;
+  if (
+    error instanceof DataDirInUse ||
+    error instanceof SchemaTooNew ||
+    error instanceof MigrationChanged ||
+    error instanceof NotFenced
+  ) {
+    return error.message;
+  }
   const place = config.databaseUrl === null ? config.dataDir : 'the server of DATABASE_URL';
   if (error instanceof DatabaseUnavailable) return `the database (${place}) cannot be used: ${error.message}`;
   if (error instanceof DatabaseError) return `the database (${place}) refused: ${error.message}`;

@@ -17,6 +17,9 @@
  * DB-14  Of servers that start at once, each migration is run by one.
  * DB-15  A database newer than the code, or whose applied migrations changed, is refused.
  * DB-16  A closed Database refuses queries with DatabaseUnavailable.
+ * DB-17  More than a set number do not wait for a connection: one more is DatabaseBusy at once, nothing of it was sent (PostgreSQL).
+ * DB-18  No statement needs anything that an earlier one left in its session: a pooler may lend another one each time (PostgreSQL).
+ * DB-19  An answer that does not come is waited for a bounded time, also that of a COPY (PostgreSQL).
  */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';

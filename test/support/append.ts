@@ -12,6 +12,7 @@ import type { UserPlan } from '../../src/server/command/user-plan.ts';
 import { sha256 } from '../../src/server/infra/bytes.ts';
 import type { Database } from '../../src/server/infra/database.ts';
 import { clockToBytes, stateHashToBytes } from '../../src/server/log/log-bytes.ts';
+import { testMode } from './test-mode.ts';
 
 export interface DatabaseUser {
   readonly userId: UserId;
@@ -66,7 +67,7 @@ export function createAppendNode(
   const committed: UserPlan[] = [];
   const now = options.now ?? Date.now;
   const append = createGroupCommit(
-    { db, now, cache: createAppendCache(), onCommitted: (plan) => committed.push(plan) },
+    { db, now, cache: createAppendCache(), onCommitted: (plan) => committed.push(plan), oneUser: testMode.oneUser },
     options.limits,
   );
   return { ...append, committed };

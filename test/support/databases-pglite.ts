@@ -23,6 +23,7 @@ export async function openTestFolder(isEmpty: boolean): Promise<TestDatabase> {
   const db = await openEmbedded({ dataDir: place });
   return {
     db,
+    fenced: db,
     place,
     async [Symbol.asyncDispose]() {
       await db.close();

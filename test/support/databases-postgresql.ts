@@ -4,24 +4,33 @@ import type { Database } from '../../src/server/infra/database.ts';
 import { migrate } from '../../src/server/infra/migrate.ts';
 import { openPostgres } from '../../src/server/infra/postgres.ts';
 import { migrationsFolder, migrationsKey } from './migrations.ts';
+import { recorded } from './recorded-database.ts';
 import type { TestDatabase } from './test-database.ts';
+import { testMode } from './test-mode.ts';
 
 // Any number will do, if it is always the same one.
 const templateLock = 4_717_325;
 
-export async function openTestClone(adminUrl: string, isEmpty: boolean): Promise<TestDatabase> {
+/** @param url may lead through a pooler (TEST_DATABASE_POOLER); then TEST_DATABASE_DIRECT_URL leads to the same server without. */
+export async function openTestClone(url: string, isEmpty: boolean): Promise<TestDatabase> {
+  const adminUrl = testMode.directUrl ?? url;
   const admin = await openPostgres({ url: adminUrl, poolSize: 1 });
   try {
     const template = isEmpty ? 'template0' : await ensureTemplate(admin, adminUrl);
     const name = `aibrain_test_${process.pid}_${randomBytes(4).toString('hex')}`;
     await admin.script(`create database ${name} template ${template}`);
-    const place = withDatabase(adminUrl, name);
-    const db = await openPostgres({ url: place });
+    const place = withDatabase(url, name);
+    const options = { url: place, pooler: testMode.pooler };
+    const db = await openPostgres(options);
+    const fenced = testMode.rowSecurity && !isEmpty ? await openPostgres({ ...options, rowSecurity: true }) : db;
     return {
-      db,
+      db: recorded(db),
+      fenced: recorded(fenced),
       place,
+      ...(testMode.directUrl !== undefined && { directPlace: withDatabase(testMode.directUrl, name) }),
       async [Symbol.asyncDispose]() {
         await db.close();
+        await fenced.close();
         await admin.script(`drop database ${name} with (force)`);
         await admin.close();
       },

@@ -21,7 +21,10 @@ export type OpenTestDatabase = (options?: TestDatabaseOptions) => Promise<TestDa
 
 export const testDatabaseUrl: string | undefined = process.env['TEST_DATABASE_URL'];
 
-export function testDatabase(engine: Engine = 'pglite', options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+/** PGlite unless TEST_ENGINE says `postgresql`: then the suites that take what they get run there. */
+const usualEngine: Engine = process.env['TEST_ENGINE'] === 'postgresql' ? 'postgresql' : 'pglite';
+
+export function testDatabase(engine: Engine = usualEngine, options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const isEmpty = options.isEmpty ?? false;
   if (engine === 'pglite') return openTestFolder(isEmpty);
   if (testDatabaseUrl === undefined) throw new Error('TEST_DATABASE_URL is not set');

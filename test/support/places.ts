@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Engine } from './databases.ts';
+import { testMode } from './test-mode.ts';
 
 export interface StorePlace extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
@@ -20,12 +21,16 @@ async function folderPlace(): Promise<StorePlace> {
 }
 
 async function databasePlace(): Promise<StorePlace> {
-  const url = new URL(process.env['TEST_DATABASE_URL'] ?? '');
+  const pooled = new URL(process.env['TEST_DATABASE_URL'] ?? '');
+  const url = testMode.directUrl === undefined ? pooled : new URL(testMode.directUrl);
   const name = `aibrain_system_${randomUUID().replaceAll('-', '')}`;
   await asAdmin(url, `create database ${name}`);
-  const own = new URL(url);
-  own.pathname = `/${name}`;
-  return { env: { DATABASE_URL: own.href }, [Symbol.asyncDispose]: () => asAdmin(url, `drop database ${name} with (force)`) };
+  const own = (base: URL): string => Object.assign(new URL(base), { pathname: `/${name}` }).href;
+  const direct = testMode.directUrl === undefined ? {} : { DATABASE_DIRECT_URL: own(url), DATABASE_POOLER: testMode.pooler };
+  return {
+    env: { DATABASE_URL: own(pooled), ...direct, ...testMode.env },
+    [Symbol.asyncDispose]: () => asAdmin(url, `drop database ${name} with (force)`),
+  };
 }
 
 async function asAdmin(url: URL, statement: string): Promise<void> {

@@ -6,6 +6,7 @@ import { type Config, loadConfig } from '../../src/server/config.ts';
 import { createDeps, type Deps } from '../../src/server/deps.ts';
 import { createLogger } from '../../src/server/edge/logger.ts';
 import { type TestDatabase, testDatabase } from './databases.ts';
+import { testMode } from './test-mode.ts';
 
 export interface TestServerOptions {
   /** Default: a PGlite of its own. Either way it is thrown away with the server. */
@@ -42,13 +43,14 @@ export async function startTestServer({ database, env, now, log }: TestServerOpt
   const place = database ?? (await testDatabase());
   const config = testConfig(env);
   const logger = createLogger(log === undefined ? 'silent' : config.logLevel, log);
-  const deps = await createDeps(config, { log: logger, db: place.db, ...(now !== undefined && { now }) });
+  const deps = await createDeps(config, { log: logger, db: place.fenced, ...(now !== undefined && { now }) });
   const app = await createApp(deps, logger);
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   return {
     url,
     config,
-    deps,
+    // Tests look from outside, as the owner of the tables.
+    deps: { ...deps, db: place.db },
     register: (email = `${crypto.randomUUID()}@example.org`) => register(url, email),
     async [Symbol.asyncDispose]() {
       await app.close();
@@ -63,6 +65,7 @@ function testConfig(env: Readonly<Record<string, string>> = {}): Config {
     NODE_ENV: 'test',
     RATE_LIMIT: 'off',
     JWT_SECRET: 'a secret that is long enough for a test',
+    ...testMode.env,
     ...env,
   });
   if (!config.ok) throw new Error(config.error.join('\n'));

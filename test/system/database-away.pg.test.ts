@@ -19,7 +19,7 @@ beforeAll(async () => {
   proxy = await startProxy({ host: url.hostname, port: Number(url.port) });
   url.hostname = '127.0.0.1';
   url.port = String(proxy.port);
-  server = await startServerProcess({ DATABASE_URL: url.href, HEAD_POLL_MS: '50', LOG_LEVEL: 'silent' });
+  server = await startServerProcess({ ...place.env, DATABASE_URL: url.href, HEAD_POLL_MS: '50', LOG_LEVEL: 'silent' });
 });
 
 afterAll(async () => {

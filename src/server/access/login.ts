@@ -5,6 +5,7 @@ import type { Queryable } from '../infra/database.ts';
 import type { AccessDeps } from './access-deps.ts';
 import type { DeviceRefusal } from './claim-device.ts';
 import type { Credentials, Login } from './credentials.ts';
+import { findUserId } from './find-user-id.ts';
 import { lockUser } from './lock-user.ts';
 import { verifyPassword } from './password.ts';
 import { issueToken, type StartedSession, startSession } from './start-session.ts';
@@ -36,10 +37,10 @@ export async function login(deps: AccessDeps, credentials: Credentials): Promise
 }
 
 async function findUser(db: Queryable, email: string) {
-  const account = await db.kysely.selectFrom('accounts').select('user_id').where('email', '=', email).executeTakeFirst();
+  const userId = await findUserId(db, email);
   return await db.kysely
     .selectFrom('users')
     .select(['user_id', 'email', 'password_hash', 'created_at'])
-    .where('user_id', '=', account?.user_id ?? nobody)
+    .where('user_id', '=', userId ?? nobody)
     .executeTakeFirst();
 }

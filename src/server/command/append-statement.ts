@@ -7,14 +7,12 @@
  * part was written; the others changed meanwhile and are planned again. Heads are locked in user-id order, so two groups
  * never wait for each other in a circle.
  */
-import { eventKinds } from '../../core/event.ts';
 import type { UserId } from '../../core/ids.ts';
-import { fieldsOf, type MemoryState } from '../../core/merge.ts';
+import type { MemoryState } from '../../core/merge.ts';
 import type { Database, Queryable, Statement } from '../infra/database.ts';
-import type { Head } from '../log/head.ts';
-import { clockToBytes, stateHashToBytes } from '../log/log-bytes.ts';
-import { type DeviceNames, stampsToBytes } from '../project/memory-rows.ts';
 import { copyEvents, copyMemories, eventsToCopy, memoriesToCopy } from './append-copy.ts';
+import { columns, conflictRows, eventParams, headParams, memoryRows, presumedParams } from './append-rows.ts';
+import { upsertConflicts, upsertMemories } from './append-upserts.ts';
 import type { GuardedPlan } from './guarded-plan.ts';
 
 /** Takes the heads (LOG-1): `heads` is then the users whose plan goes in. A head's hash stands for the whole log up to it. */
@@ -42,30 +40,6 @@ const insertEvents = `, new_events as (
     as e(user_id, seq, device, counter, memory_id, at_ms, kind, prev_seq, wire, meta, salt, hash)
   where e.user_id in (select user_id from locked)
 )`;
-
-const upsertMemories = (from: number, where: string): string => `
-  insert into memories (user_id, id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope,
-      content, tags, source, stamps)
-  select m.user_id, id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope, content,
-      tags::text[], source::jsonb, stamps
-    from unnest(${casts(from, ['uuid', 'uuid', 'bigint', 'bool', 'bool', 'int', 'float8', 'bigint', 'bigint', 'text', 'text', 'text', 'text', 'text', 'bytea'])})
-    as m(user_id, id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope, content, tags,
-      source, stamps) ${where}
-  on conflict (user_id, id) do update set seq = excluded.seq, deleted = excluded.deleted, erased = excluded.erased,
-    open_conflicts = excluded.open_conflicts, confidence = excluded.confidence, created_ms = excluded.created_ms,
-    updated_ms = excluded.updated_ms, type = excluded.type, scope = excluded.scope, content = excluded.content,
-    tags = excluded.tags, source = excluded.source, stamps = excluded.stamps`;
-
-const upsertConflicts = (from: number, where: string): string => `
-  insert into conflicts (user_id, id, memory_id, register, winner_seq, loser_seq, winner_device, loser_device, winner_value,
-      loser_value, at_ms, resolution, resolved_seq)
-  select c.user_id, id, memory_id, register, winner_seq, loser_seq, winner_device, loser_device, winner_value::jsonb,
-      loser_value::jsonb, at_ms, resolution, resolved_seq
-    from unnest(${casts(from, ['uuid', 'uuid', 'uuid', 'text', 'bigint', 'bigint', 'int', 'int', 'text', 'text', 'bigint', 'text', 'bigint'])})
-    as c(user_id, id, memory_id, register, winner_seq, loser_seq, winner_device, loser_device, winner_value, loser_value,
-      at_ms, resolution, resolved_seq) ${where}
-  on conflict (user_id, id) do update set winner_seq = excluded.winner_seq, winner_device = excluded.winner_device,
-    winner_value = excluded.winner_value, resolution = excluded.resolution, resolved_seq = excluded.resolved_seq`;
 
 const ofLocked = (alias: string): string => `where ${alias}.user_id in (select user_id from locked)`;
 const end = ' select user_id from heads';
@@ -119,105 +93,4 @@ async function writeBulk(tx: Queryable, all: readonly GuardedPlan[]): Promise<Re
   const conflicts = conflictRows(plans);
   if (conflicts.length > 0) await tx.query(statements.conflicts, columns(conflicts, 13));
   return taken;
-}
-
-function headParams(plans: readonly GuardedPlan[]): unknown[][] {
-  const heads = plans.map(({ plan }) => plan.after);
-  return [
-    heads.map((head) => head.userId),
-    plans.map(({ plan }) => plan.before.hash),
-    heads.map((head) => head.seq),
-    heads.map((head) => head.hash),
-    heads.map((head) => clockToBytes(head.clock)),
-    heads.map((head) => stateHashToBytes(head.stateHash)),
-    heads.map((head) => head.live),
-  ];
-}
-
-function presumedParams(plans: readonly GuardedPlan[]): unknown[][] {
-  return [
-    plans.flatMap(({ plan, presumedNew }) => presumedNew.map(() => plan.after.userId)),
-    plans.flatMap(({ presumedNew }) => presumedNew),
-  ];
-}
-
-function eventParams(plans: readonly GuardedPlan[]): unknown[][] {
-  const events = plans.flatMap(({ plan }) => plan.events);
-  return [
-    plans.flatMap(({ plan }) => plan.events.map(() => plan.after.userId)),
-    events.map((event) => event.seq),
-    events.map((event) => event.device),
-    events.map((event) => event.counter),
-    events.map((event) => event.memoryId),
-    events.map((event) => event.at),
-    events.map((event) => eventKinds.indexOf(event.kind)),
-    events.map((event) => event.prevSeq),
-    events.map((event) => event.wire),
-    events.map((event) => event.meta),
-    events.map((event) => event.salt),
-    events.map((event) => event.hash),
-  ];
-}
-
-function memoryRows(
-  plans: readonly GuardedPlan[],
-  wanted: (plan: GuardedPlan, state: MemoryState) => boolean = () => true,
-): unknown[][] {
-  return plans.flatMap((guarded) => {
-    const states = [...guarded.plan.states.values()].filter((state) => wanted(guarded, state));
-    return states.map((state) => stateToParams(guarded.plan.after, state, guarded.names));
-  });
-}
-
-function stateToParams(head: Head, state: MemoryState, names: DeviceNames): unknown[] {
-  const fields = fieldsOf(state);
-  return [
-    head.userId,
-    state.id,
-    state.seq,
-    fields.deleted,
-    state.erased,
-    state.conflicts.length,
-    fields.confidence,
-    state.createdAt,
-    state.updatedAt,
-    fields.type,
-    fields.scope,
-    fields.content,
-    textArray(fields.tags),
-    fields.source === null ? null : JSON.stringify(fields.source),
-    stampsToBytes(state.cells, names),
-  ];
-}
-
-/** A text[] in PostgreSQL's array syntax: rows have tag lists of different lengths, which `unnest` cannot take apart. */
-function textArray(items: readonly string[]): string {
-  return `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
-}
-
-function conflictRows(plans: readonly GuardedPlan[]): unknown[][] {
-  return plans.flatMap(({ plan, names }) =>
-    Array.from(plan.conflicts.values(), (conflict) => [
-      plan.after.userId,
-      conflict.id,
-      conflict.memoryId,
-      conflict.register,
-      conflict.winnerSeq,
-      conflict.loserSeq,
-      names.ordinalOf(conflict.winnerDevice),
-      names.ordinalOf(conflict.loserDevice),
-      JSON.stringify(conflict.winnerValue),
-      JSON.stringify(conflict.loserValue),
-      conflict.at,
-      conflict.resolution,
-      conflict.resolvedSeq,
-    ]),
-  );
-}
-
-const columns = (rows: readonly unknown[][], count: number): unknown[][] =>
-  Array.from({ length: count }, (_, column) => rows.map((row) => row[column]));
-
-function casts(from: number, types: readonly string[]): string {
-  return types.map((type, index) => `$${from + index}::${type}[]`).join(', ');
 }

@@ -13,11 +13,15 @@ export interface AppendDeps {
   readonly now: () => number;
 }
 
-export function createAppend({ db, hub, now }: AppendDeps, limits?: GroupCommitLimits): GroupCommit {
-  return createGroupCommit(
-    { db, now, cache: createAppendCache(), onCommitted: (plan) => hub.publish(toCommitted(plan)) },
-    limits,
-  );
+export interface AppendOptions {
+  /** Whether a statement may be about many users (default), or is about one, as Citus needs it. */
+  readonly statements?: 'users' | 'user';
+  readonly limits?: GroupCommitLimits;
+}
+
+export function createAppend({ db, hub, now }: AppendDeps, { statements = 'users', limits }: AppendOptions = {}): GroupCommit {
+  const onCommitted = (plan: UserPlan): void => hub.publish(toCommitted(plan));
+  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted, oneUser: statements === 'user' }, limits);
 }
 
 function toCommitted(plan: UserPlan) {

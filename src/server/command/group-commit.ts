@@ -17,9 +17,11 @@ import { type Head, lockHead, readHead, readHeads } from '../log/head.ts';
 import { type DeviceNames, readStates } from '../project/memory-rows.ts';
 import { deleteTombstones, readTombstones, type Tombstone } from '../project/tombstones.ts';
 import type { AppendCache, CachedUser } from './append-cache.ts';
+import { writeOneUser } from './append-one-user.ts';
 import type { AppendRequest, AppendResult } from './append-request.ts';
 import { writePlans } from './append-statement.ts';
 import type { GuardedPlan } from './guarded-plan.ts';
+import { mapAtOnce } from './map-at-once.ts';
 import { planUser, type UserPlan } from './user-plan.ts';
 
 export interface GroupCommitDeps {
@@ -29,6 +31,8 @@ export interface GroupCommitDeps {
   readonly now: () => number;
   /** Called after the commit and before the requests are answered, once for each user's plan that wrote events. */
   readonly onCommitted: (plan: UserPlan) => void;
+  /** Each statement is about one user, and those of different users go out side by side. Default: about a whole group. */
+  readonly oneUser?: boolean;
 }
 
 export interface GroupCommitLimits {
@@ -101,9 +105,9 @@ export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimi
   const run = async (): Promise<void> => {
     let writing = Promise.resolve();
     while (queue.length > 0) {
-      const planned = await planOptimistically(deps, byUser(takeGroup()));
+      const planned = await planParts(deps, byUser(takeGroup()));
       await writing;
-      writing = commitGroup(deps, planned);
+      writing = commitParts(deps, planned);
       // Under load the next group is planned while this one is written; else it gathers meanwhile, and is larger.
       if (queuedOps < limits.planAheadOps) await writing;
     }
@@ -138,6 +142,19 @@ function byUser(pending: readonly Pending[]): UserGroup[] {
   return Array.from(groups, ([userId, items]) => ({ userId, pending: items }));
 }
 
+/** Users whose statements go out side by side where each is about one: as many as a pool of the usual size has connections. */
+const usersAtOnce = 10;
+
+/** A group as it is written: whole, or one user after the other on several connections (docs/decisions/0014). */
+async function planParts(deps: GroupCommitDeps, groups: readonly UserGroup[]): Promise<readonly OptimisticGroup[]> {
+  if (deps.oneUser !== true) return [await planOptimistically(deps, groups)];
+  return await mapAtOnce(groups, usersAtOnce, (group) => planOptimistically(deps, [group]));
+}
+
+async function commitParts(deps: GroupCommitDeps, parts: readonly OptimisticGroup[]): Promise<void> {
+  await mapAtOnce(parts, usersAtOnce, (part) => commitGroup(deps, part));
+}
+
 /** A group on its way: what could be planned from the cache, and what has to wait for the lock. */
 interface OptimisticGroup {
   readonly planned: readonly PlannedGroup[];
@@ -166,10 +183,8 @@ async function planOptimistically(deps: GroupCommitDeps, all: readonly UserGroup
 async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: OptimisticGroup): Promise<void> {
   const moved = [...unplanned];
   try {
-    const written = await writePlans(
-      deps.db,
-      planned.map(({ guarded }) => guarded),
-    );
+    const plans = planned.map(({ guarded }) => guarded);
+    const written = await (deps.oneUser === true ? writeOneUser : writePlans)(deps.db, plans);
     for (const { group, guarded } of planned) {
       // Replays of what was planned before and then could not be written are none: the run of heads must be unbroken.
       const isFollowing = deps.cache.user(group.userId)?.head === guarded.plan.before;
@@ -208,7 +223,7 @@ async function commitLocked(deps: GroupCommitDeps, group: UserGroup): Promise<vo
       const [planned] = await planGroups(deps, tx, [group], users, 'read');
       if (planned === undefined) return null;
       const { plan } = planned.guarded;
-      const written = await writePlans(tx, [planned.guarded]);
+      const written = await (deps.oneUser === true ? writeOneUser : writePlans)(tx, [planned.guarded]);
       if (plan.events.length > 0 && !written.has(group.userId)) throw new Error('the head moved under its lock');
       await writeFurther(tx, group, plan);
       return plan;

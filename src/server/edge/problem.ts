@@ -1,7 +1,7 @@
 /** Errors as the caller sees them: `application/problem+json` (RFC 9457), never with a word of a database or vendor. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, type ErrorCode, errorTable, type FieldError } from '../../core/errors.ts';
-import { DatabaseError, DatabaseUnavailable } from '../infra/database.ts';
+import { DatabaseBusy, DatabaseError, DatabaseUnavailable } from '../infra/database.ts';
 
 export interface Problem {
   readonly type: string;
@@ -54,6 +54,7 @@ export function toProblem(error: AppError, requestId: string): Problem {
 
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  if (error instanceof DatabaseBusy) return new AppError('overloaded');
   if (error instanceof DatabaseUnavailable) return new AppError('unavailable');
   if (error instanceof DatabaseError && passingStates.has(error.sqlState)) return new AppError('overloaded');
   if (isFastifyError(error)) return fastifyToAppError(error);

@@ -9,16 +9,24 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from './tables.ts';
 
-/** A statement of constant text. With a `name` the driver keeps it prepared. */
+/**
+ * A statement of constant text. With a `name` the driver keeps it prepared. Its first parameter is the user (`$1::uuid`) or the
+ * users (`$1::uuid[]`) that it is about: behind row-level security (SEC-15) it sees the rows of those alone, and none without one.
+ */
 export interface Statement {
   readonly name?: string;
   readonly text: string;
+  /** Why it has to see the rows of everybody. Said, it runs as the owner of the tables, whom row-level security does not bind. */
+  readonly everybody?: string;
 }
 
 export interface Queryable {
   /** @throws DatabaseUnavailable when the connection is gone or refused; DatabaseError (with `sqlState`) otherwise. */
   query<Row>(statement: Statement | string, params?: readonly unknown[]): Promise<readonly Row[]>;
-  /** Runs `copy … from stdin with (format binary)` on a stream made by copy-writer.ts. */
+  /**
+   * Runs `copy … from stdin with (format binary)` on a stream made by copy-writer.ts. PostgreSQL refuses COPY behind row-level
+   * security, so it runs as the owner: only rows of users whom a statement of the same transaction has let through may be in it.
+   */
   copyIn(statement: string, stream: Buffer): Promise<void>;
   /** Typed queries for what is not hot. Inside a transaction it runs in it. */
   readonly kysely: Kysely<Tables>;
@@ -32,6 +40,8 @@ export interface TransactionOptions {
    * no timers while a statement runs.
    */
   readonly statementTimeoutMs?: number;
+  /** As `Statement.everybody`, for the whole transaction. */
+  readonly everybody?: string;
 }
 
 export interface Transaction extends Queryable {
@@ -58,6 +68,9 @@ export interface Database extends Queryable {
 export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
 }
+
+/** So many wait for a connection already that one more would wait in vain. Nothing was sent. */
+export class DatabaseBusy extends DatabaseUnavailable {}
 
 /** A statement failed. `sqlState` is PostgreSQL's five-character code (23505 unique, 40P01 deadlock, 57014 time-out …). */
 export class DatabaseError extends Error {

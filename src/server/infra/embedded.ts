@@ -8,6 +8,7 @@ import { EmbeddedEngine } from './embedded-engine.ts';
 import { syncDirectory } from './embedded-fs.ts';
 import { lockDataDir } from './embedded-lock.ts';
 import { readTemplate } from './embedded-template.ts';
+import { fenceSettings, toGuard, usersOf, usersOfBuilt } from './session-guard.ts';
 import { createKysely, type StatementResult } from './sql-kysely.ts';
 import { assertCommitted, beginStatement, refuseEnded } from './sql-transaction.ts';
 
@@ -19,6 +20,8 @@ export interface EmbeddedOptions {
    * refused with DatabaseUnavailable; a new process recovers what was committed.
    */
   readonly onBroken?: (error: DatabaseUnavailable) => void;
+  /** The second fence (SEC-15): statements see the rows of their users alone. Default false. */
+  readonly rowSecurity?: boolean;
 }
 
 /**
@@ -26,20 +29,25 @@ export interface EmbeddedOptions {
  *
  * @throws DataDirInUse when another Database, here or in another process, has the folder open.
  */
-export async function openEmbedded({ dataDir, onBroken = () => {} }: EmbeddedOptions): Promise<Database> {
+export async function openEmbedded({ dataDir, onBroken = () => {}, rowSecurity = false }: EmbeddedOptions): Promise<Database> {
   const lock = lockDataDir(dataDir);
   let closing: Promise<void> | undefined;
   try {
     const folder = join(dataDir, 'postgres');
     if (!existsSync(folder)) await createCluster(dataDir, folder);
     const engine = await EmbeddedEngine.open(folder, onBroken);
-    const direct = createQuery(engine, (use) => engine.exclusive(use));
+    const direct = createQuery(engine, (use) => engine.exclusive(use), rowSecurity);
     const [row] = await direct.query<{ version: string }>("select current_setting('server_version') as version");
     return {
       ...direct,
+      script: (sql) =>
+        engine.exclusive(async () => {
+          if (rowSecurity) await fence(engine, 'everybody');
+          await engine.call((pg) => pg.exec(sql));
+        }),
       engine: 'pglite',
       description: `PGlite (PostgreSQL ${row?.version}) in ${dataDir}`,
-      transaction: (work, options = {}) => engine.exclusive(() => inTransaction(engine, work, options)),
+      transaction: (work, options = {}) => engine.exclusive(() => inTransaction(engine, work, options, rowSecurity)),
       close: () => (closing ??= engine.close().finally(lock.release)),
     };
   } catch (error) {
@@ -59,24 +67,36 @@ async function createCluster(dataDir: string, folder: string): Promise<void> {
 
 type Turn = <T>(use: () => Promise<T>) => Promise<T>;
 
-function createQuery(engine: EmbeddedEngine, turn: Turn): Transaction {
-  const execute = <Row>(text: string, params: readonly unknown[]): Promise<StatementResult<Row>> =>
+type Users = readonly string[] | 'everybody';
+
+/** There is one connection, and each statement says anew whose rows it may see: so the setting need not end with it. */
+async function fence(engine: EmbeddedEngine, users: Users): Promise<void> {
+  const { text, values } = toGuard(fenceSettings(users), false);
+  await engine.call((pg) => pg.query(text, [...values]));
+}
+
+function createQuery(engine: EmbeddedEngine, turn: Turn, isFenced: boolean): Transaction {
+  const execute = <Row>(text: string, params: readonly unknown[], users: Users): Promise<StatementResult<Row>> =>
     turn(async () => {
+      if (isFenced) await fence(engine, users);
       const { rows, affectedRows } = await engine.call((pg) => pg.query<Row>(text, [...params]));
       return { rows, affectedRows: affectedRows ?? 0 };
     });
   return {
-    query: async <Row>(statement: Statement | string, params: readonly unknown[] = []) =>
-      (await execute<Row>(typeof statement === 'string' ? statement : statement.text, params)).rows,
+    query: async <Row>(given: Statement | string, params: readonly unknown[] = []) => {
+      const statement = typeof given === 'string' ? { text: given } : given;
+      return (await execute<Row>(statement.text, params, usersOf(statement, params))).rows;
+    },
     // PGlite has no stdin: it reads the stream as a file of its own.
     copyIn: (text, stream) =>
       turn(async () => {
+        if (isFenced) await fence(engine, 'everybody');
         const statement = text.replace('from stdin', "from '/dev/blob'");
         await engine.call((pg) => pg.query(statement, [], { blob: new Blob([new Uint8Array(stream)]) }));
       }),
     script: (sql) => turn(async () => void (await engine.call((pg) => pg.exec(sql)))),
     get kysely() {
-      return createKysely(execute);
+      return createKysely((text, params) => execute(text, params, usersOfBuilt(text, params)));
     },
   };
 }
@@ -85,13 +105,17 @@ async function inTransaction<T>(
   engine: EmbeddedEngine,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
+  rowSecurity: boolean,
 ): Promise<T> {
   let isOpen = true;
   const turn: Turn = (use) => (isOpen ? use() : refuseEnded());
+  const isFenced = rowSecurity && options.everybody === undefined;
+  // What an earlier statement said holds on, for the scripts too that a transaction runs.
+  if (rowSecurity) await fence(engine, isFenced ? [] : 'everybody');
   await engine.call((pg) => pg.exec(beginStatement(options, 0)));
   let result: T;
   try {
-    result = await work(createQuery(engine, turn));
+    result = await work(createQuery(engine, turn, isFenced));
   } catch (error) {
     isOpen = false;
     await engine.call((pg) => pg.exec('rollback'));

@@ -47,7 +47,10 @@ export async function migrate(db: Database, folder: string): Promise<readonly st
   const migrations = await readMigrations(folder);
   const applied: string[] = [];
   for (;;) {
-    const name = await db.transaction((tx) => applyNext(tx, migrations), { statementTimeoutMs: 0 });
+    const name = await db.transaction((tx) => applyNext(tx, migrations), {
+      statementTimeoutMs: 0,
+      everybody: 'tables are made by their owner',
+    });
     if (name === undefined) return applied;
     applied.push(name);
   }

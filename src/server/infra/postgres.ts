@@ -1,10 +1,9 @@
 /** The Database on PostgreSQL: a pool of connections through pg. */
-import { finished } from 'node:stream/promises';
 import pg from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
-import { type Database, DatabaseUnavailable, type Statement, type Transaction, type TransactionOptions } from './database.ts';
+import { type Database, DatabaseBusy, DatabaseUnavailable, type Transaction, type TransactionOptions } from './database.ts';
 import { toDatabaseFailure } from './postgres-errors.ts';
-import { createKysely, type StatementResult } from './sql-kysely.ts';
+import { answerTimeoutMs, createQuery, type Lend, type QueryOptions } from './postgres-query.ts';
+import { createPlannerSettings, type Pooler, sessionOptions } from './postgres-session.ts';
 import { assertCommitted, beginStatement, refuseEnded } from './sql-transaction.ts';
 import { valueParserByOid } from './sql-values.ts';
 
@@ -15,41 +14,39 @@ export interface PostgresOptions {
   readonly poolSize?: number;
   /** How long to wait for a connection, new or pooled. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /** So many may wait for one; past it DatabaseBusy. Default: any number. */
+  readonly waitingLimit?: number;
   /** Ends a statement that runs longer; 0: never. Default 30,000. */
   readonly statementTimeoutMs?: number;
+  /** What stands between, if anything does. Default none. */
+  readonly pooler?: Pooler;
+  /** The second fence (SEC-15): statements see the rows of their users alone. Default false. */
+  readonly rowSecurity?: boolean;
   /** Shown in pg_stat_activity. */
   readonly applicationName?: string;
 }
 
-/** After the server's own time-out: how long its answer may take before the connection counts as dead. */
-const answerGraceMs = 5_000;
-const longestTimerMs = 2 ** 31 - 1;
 const idleInTransactionTimeoutMs = 60_000;
-
-/**
- * Every table is read by its key, user_id first. A plan that was cached while a table was small may scan the whole of it and
- * then does so until the next analyze: appends to a new database went from 0.9 to 2.5 ms within 6,000 rows.
- */
-// The planner counts a sequential scan that it cannot avoid as 10^10, and would compile each such statement: 130 to 500 ms.
-const sessionOptions = '-c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c jit=off';
 
 const textOf = (text: string): string => text;
 const types: pg.CustomTypesConfig = { getTypeParser: (oid: number) => valueParserByOid.get(oid) ?? textOf };
 
 /** @throws DatabaseUnavailable when there is no server to talk to. */
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
-  const timeoutMs = options.statementTimeoutMs ?? 30_000;
+  const { pooler = 'none', rowSecurity = false, statementTimeoutMs: timeoutMs = 30_000 } = options;
   const pool = createPool(options, timeoutMs);
+  const lend = <T>(use: (client: pg.PoolClient) => Promise<T>): Promise<T> => withClient(pool, options, use);
   let closing: Promise<void> | undefined;
-  const onPool = createQuery((use) => withClient(pool, use), timeoutMs);
+  const how: QueryOptions = { pooler, rowSecurity, timeoutMs };
+  const onPool = createQuery(lend, how);
   try {
-    const [row] = await onPool.query<{ server_version: string }>('show server_version');
+    const [row] = await onPool.query<{ version: string }>("select current_setting('server_version') as version");
     const { host, port, database } = new pg.Client({ connectionString: options.url });
     return {
       ...onPool,
       engine: 'postgresql',
-      description: `PostgreSQL ${row?.server_version.split(' ')[0]} at ${host}:${port}/${database}`,
-      transaction: (work, how = {}) => withClient(pool, (client) => inTransaction(client, work, how, timeoutMs)),
+      description: `PostgreSQL ${row?.version.split(' ')[0]} at ${host}:${port}/${database}`,
+      transaction: (work, options = {}) => lend((client) => inTransaction(client, work, options, how)),
       close: () => (closing ??= pool.end()),
     };
   } catch (error) {
@@ -63,14 +60,17 @@ function createPool(options: PostgresOptions, timeoutMs: number): pg.Pool {
     connectionString: options.url,
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-    statement_timeout: timeoutMs,
     query_timeout: answerTimeoutMs(timeoutMs),
-    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     application_name: options.applicationName ?? 'aibrain',
-    options: sessionOptions,
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
     types,
+    // A pooler's connection is another one in each transaction: it refuses what is said at the start.
+    ...((options.pooler ?? 'none') === 'none' && {
+      statement_timeout: timeoutMs,
+      idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+      options: sessionOptions,
+    }),
   });
   // A connection that breaks emits 'error'; unheard it would end the process. The pool drops it, and whoever uses it gets
   // the rejection of its own query.
@@ -80,7 +80,12 @@ function createPool(options: PostgresOptions, timeoutMs: number): pg.Pool {
 }
 
 /** pool.query would close the connection after every failed statement; this one only when the connection is at fault. */
-async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+async function withClient<T>(
+  pool: pg.Pool,
+  { waitingLimit = Number.POSITIVE_INFINITY }: PostgresOptions,
+  use: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  if (pool.waitingCount >= waitingLimit) throw new DatabaseBusy(`${waitingLimit} wait for a connection already`);
   const client = await pool.connect().catch(rethrowFailure);
   let isBroken = false;
   try {
@@ -94,60 +99,24 @@ async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Prom
   }
 }
 
-type Lend = <T>(use: (client: pg.ClientBase) => Promise<T>) => Promise<T>;
-
-function createQuery(lend: Lend, timeoutMs: number): Transaction {
-  const execute = <Row>(statement: Statement, params: readonly unknown[]): Promise<StatementResult<Row>> =>
-    lend(async (client) => {
-      const { rows, rowCount, command } = await client.query(toQueryConfig(statement, params, timeoutMs));
-      return { rows, affectedRows: command === 'SELECT' ? 0 : (rowCount ?? 0) };
-    });
-  return {
-    query: async <Row>(statement: Statement | string, params: readonly unknown[] = []) =>
-      (await execute<Row>(typeof statement === 'string' ? { text: statement } : statement, params)).rows,
-    copyIn: (text, stream) => lend((client) => finished(client.query(copyFrom(text)).end(stream))),
-    script: (text) => lend(async (client) => void (await client.query(neverTimedOut(text)))),
-    get kysely() {
-      return createKysely((text, params) => execute({ text }, params));
-    },
-  };
-}
-
-interface QueryConfig extends pg.QueryConfig {
-  /** How long this process waits for the answer, in ms. */
-  readonly query_timeout: number;
-  readonly queryMode?: 'extended';
-}
-
-// The extended protocol also without parameters: it refuses several statements in one text, as PGlite does.
-function toQueryConfig(statement: Statement, params: readonly unknown[], timeoutMs: number): QueryConfig {
-  return { ...statement, values: [...params], queryMode: 'extended', query_timeout: answerTimeoutMs(timeoutMs) };
-}
-
-function neverTimedOut(text: string): QueryConfig {
-  return { text, query_timeout: longestTimerMs };
-}
-
-// A server that vanished without a word would be waited for until TCP gives up, hours later.
-function answerTimeoutMs(statementTimeoutMs: number): number {
-  return statementTimeoutMs === 0 ? longestTimerMs : statementTimeoutMs + answerGraceMs;
-}
-
 async function inTransaction<T>(
   client: pg.PoolClient,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
-  defaultTimeoutMs: number,
+  how: QueryOptions,
 ): Promise<T> {
   let isOpen = true;
   const lend: Lend = (use) => (isOpen ? use(client).catch(rethrowFailure) : refuseEnded());
-  await client.query(beginStatement(options, defaultTimeoutMs));
+  const settings = how.pooler === 'none' ? [] : createPlannerSettings(idleInTransactionTimeoutMs);
+  await client.query(beginStatement(options, how.timeoutMs, settings));
   let result: T;
   try {
-    result = await work(createQuery(lend, options.statementTimeoutMs ?? defaultTimeoutMs));
+    const timeoutMs = options.statementTimeoutMs ?? how.timeoutMs;
+    result = await work(createQuery(lend, { ...how, timeoutMs, transaction: { everybody: options.everybody !== undefined } }));
   } catch (error) {
     isOpen = false;
-    await client.query('rollback');
+    // A connection that is gone is closed, and the server rolls back; on one that hangs this would wait as long again.
+    if (!(error instanceof DatabaseUnavailable)) await client.query('rollback');
     throw error;
   }
   isOpen = false;

@@ -1,11 +1,13 @@
 /** The words that open a transaction, for both engines: isolation, access and time-out are always said. */
 import { DatabaseError, type TransactionOptions } from './database.ts';
+import type { Setting } from './session-guard.ts';
 
-export function beginStatement(options: TransactionOptions, defaultTimeoutMs: number): string {
+export function beginStatement(options: TransactionOptions, defaultTimeoutMs: number, settings: readonly Setting[] = []): string {
   const isolation = options.isolation ?? 'read committed';
   const access = options.readOnly === true ? 'read only' : 'read write';
   const timeoutMs = Math.max(0, Math.trunc(options.statementTimeoutMs ?? defaultTimeoutMs));
-  return `begin isolation level ${isolation} ${access}; set local statement_timeout = ${timeoutMs}`;
+  const further = settings.map(([name, value]) => `; set local ${name} = ${value}`).join('');
+  return `begin isolation level ${isolation} ${access}; set local statement_timeout = ${timeoutMs}${further}`;
 }
 
 /**

@@ -45,6 +45,12 @@ const readHeadsStatement: Statement = {
   text: `select ${columns} from user_heads h where h.user_id = any($1::uuid[])`,
 };
 
+/** One user is asked for as a constant: a database that is cut by user sends it to one place (docs/decisions/0014). */
+const readHeadStatement: Statement = {
+  name: 'read-head',
+  text: `select ${columns} from user_heads h where h.user_id = $1::uuid`,
+};
+
 /** Alone in its statement: what is read after it has a snapshot that is not older than the lock. */
 const lockHeadStatement: Statement = {
   name: 'lock-head',
@@ -52,7 +58,11 @@ const lockHeadStatement: Statement = {
 };
 
 export async function readHeads(db: Queryable, userIds: readonly UserId[]): Promise<Head[]> {
-  const rows = await db.query<HeadRow>(readHeadsStatement, [userIds]);
+  const [first] = userIds;
+  const rows =
+    userIds.length === 1
+      ? await db.query<HeadRow>(readHeadStatement, [first])
+      : await db.query<HeadRow>(readHeadsStatement, [userIds]);
   return rows.map(toHead);
 }
 

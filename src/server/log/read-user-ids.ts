@@ -5,6 +5,7 @@ import type { Queryable, Statement } from '../infra/database.ts';
 const statement: Statement = {
   name: 'read-user-ids',
   text: 'select user_id from user_heads where $1::uuid is null or user_id > $1::uuid order by user_id limit 1000',
+  everybody: 'walks the whole store, for whoever looks after it',
 };
 
 export async function* readUserIds(db: Queryable): AsyncGenerator<UserId> {

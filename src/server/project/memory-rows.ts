@@ -134,6 +134,18 @@ const readMemoriesStatement: Statement = {
     from unnest($1::uuid[], $2::uuid[]) as k(user_id, id) join memories m on m.user_id = k.user_id and m.id = k.id`,
 };
 
+// Of one user the same, with the user as a constant: a database that is cut by user sends it to one place (docs/decisions/0014).
+const readMemoriesOfUserStatement: Statement = {
+  name: 'read-memories-of-user',
+  text: `select user_id, ${memoryColumns} from memories where user_id = $1::uuid and id = any($2::uuid[])`,
+};
+
+const readOpenConflictsOfUserStatement: Statement = {
+  name: 'read-open-conflicts-of-user',
+  text: `select user_id, memory_id, register, winner_seq, loser_seq, winner_device, loser_device, winner_value, loser_value
+    from conflicts where user_id = $1::uuid and memory_id = any($2::uuid[]) and resolution is null order by loser_seq, register`,
+};
+
 const readOpenConflictsStatement: Statement = {
   name: 'read-open-conflicts',
   text: `select c.user_id, c.memory_id, c.register, c.winner_seq, c.loser_seq, c.winner_device, c.loser_device,
@@ -154,8 +166,7 @@ export async function readStates(
   namesOf: (userId: UserId) => DeviceNames,
 ): Promise<readonly { readonly userId: UserId; readonly state: MemoryState }[]> {
   if (keys.length === 0) return [];
-  const params = [keys.map((key) => key.userId), keys.map((key) => key.id)];
-  const rows = await db.query<MemoryRow & { user_id: UserId }>(readMemoriesStatement, params);
+  const rows = await readByKeys<MemoryRow & { user_id: UserId }>(db, keys, readMemoriesOfUserStatement, readMemoriesStatement);
   const contested = rows.filter((row) => row.open_conflicts > 0);
   const conflicts = contested.length === 0 ? [] : await readConflicts(db, contested);
   return rows.map((row) => {
@@ -173,7 +184,20 @@ export async function readStates(
 }
 
 function readConflicts(db: Queryable, rows: readonly (MemoryRow & { user_id: UserId })[]): Promise<readonly ConflictRow[]> {
-  return db.query<ConflictRow>(readOpenConflictsStatement, [rows.map((row) => row.user_id), rows.map((row) => row.id)]);
+  const keys = rows.map((row) => ({ userId: row.user_id, id: row.id }));
+  return readByKeys<ConflictRow>(db, keys, readOpenConflictsOfUserStatement, readOpenConflictsStatement);
+}
+
+function readByKeys<Row>(
+  db: Queryable,
+  keys: readonly MemoryKey[],
+  ofUser: Statement,
+  ofMany: Statement,
+): Promise<readonly Row[]> {
+  const ids = keys.map((key) => key.id);
+  const [first] = keys;
+  const isOfOne = keys.every((key) => key.userId === first?.userId);
+  return isOfOne ? db.query<Row>(ofUser, [first?.userId, ids]) : db.query<Row>(ofMany, [keys.map((key) => key.userId), ids]);
 }
 
 function toOpenConflict(row: ConflictRow, names: DeviceNames): OpenConflict {

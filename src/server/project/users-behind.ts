@@ -13,6 +13,7 @@ const statement: Statement = {
         or (v.complete and exists (select 1 from vector_heads o
           where o.user_id = h.user_id and o.model <> $1::text and o.leased_until <= $3::timestamptz)))
     order by h.user_id limit $4::int`,
+  everybody: 'finds who has something to do',
 };
 
 export interface BehindRequest {

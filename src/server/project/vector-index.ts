@@ -97,9 +97,12 @@ async function build(db: Database, userId: UserId, model: string): Promise<void>
 }
 
 /** The predicate tells whose index it was. */
-const leftOverStatement = `select c.relname::text as name from pg_index i join pg_class c on c.oid = i.indexrelid
+const leftOverStatement: Statement = {
+  everybody: 'an index may be left of a user who is gone',
+  text: `select c.relname::text as name from pg_index i join pg_class c on c.oid = i.indexrelid
   where i.indrelid = 'memory_vectors'::regclass and c.relname like 'memory\\_vectors\\_hnsw\\_%'
-    and not exists (select 1 from users u where position(u.user_id::text in pg_get_expr(i.indpred, i.indrelid)) > 0)`;
+    and not exists (select 1 from users u where position(u.user_id::text in pg_get_expr(i.indpred, i.indrelid)) > 0)`,
+};
 
 async function dropLeftOver(deps: VectorIndexDeps): Promise<void> {
   const left = await deps.db.query<{ name: string }>(leftOverStatement);

@@ -11,6 +11,8 @@ export interface AccessCountDeps {
   readonly now: () => number;
   /** A flush that failed; its counts are tried again with the next. */
   readonly onError: (error: unknown) => void;
+  /** Each statement is about one user (docs/decisions/0014). Default: about all who read. */
+  readonly oneUser?: boolean;
 }
 
 export interface AccessCounts {
@@ -42,7 +44,15 @@ const addStatement: Statement = {
     on conflict (user_id, memory_id) do update set count = a.count + excluded.count, last_ms = greatest(a.last_ms, excluded.last_ms)`,
 };
 
-export function startAccessCounts({ db, now, onError }: AccessCountDeps, flushEveryMs = 1_000): AccessCounts {
+const addOfUserStatement: Statement = {
+  name: 'add-accesses-of-user',
+  text: `insert into memory_accesses as a (user_id, memory_id, count, last_ms)
+    select $1::uuid, n.memory_id, n.count, n.last_ms from unnest($2::uuid[], $3::bigint[], $4::bigint[]) as n(memory_id, count, last_ms)
+      where exists (select 1 from users u where u.user_id = $1::uuid) order by n.memory_id
+    on conflict (user_id, memory_id) do update set count = a.count + excluded.count, last_ms = greatest(a.last_ms, excluded.last_ms)`,
+};
+
+export function startAccessCounts({ db, now, onError, oneUser = false }: AccessCountDeps, flushEveryMs = 1_000): AccessCounts {
   let gathering = new Map<string, Entry>();
   let writing = new Map<string, Entry>();
   let running: Promise<void> = Promise.resolve();
@@ -56,7 +66,11 @@ export function startAccessCounts({ db, now, onError }: AccessCountDeps, flushEv
     if (gathering.size === 0) return;
     [writing, gathering] = [gathering, new Map()];
     try {
-      await addAccesses(db, [...writing.values()]);
+      // What was written goes, so that a later failure does not count it again.
+      for (const entries of oneUser ? byUser(writing) : [[...writing.values()]]) {
+        await (oneUser ? addAccessesOfUser : addAccesses)(db, entries);
+        for (const { userId, id } of entries) writing.delete(keyOf(userId, id));
+      }
     } catch (error) {
       for (const entry of writing.values()) add(entry);
       onError(error);
@@ -81,6 +95,17 @@ export function startAccessCounts({ db, now, onError }: AccessCountDeps, flushEv
       await flush();
     },
   };
+}
+
+function byUser(entries: ReadonlyMap<string, Entry>): readonly (readonly Entry[])[] {
+  const groups = new Map<UserId, Entry[]>();
+  for (const entry of entries.values()) groups.set(entry.userId, [...(groups.get(entry.userId) ?? []), entry]);
+  return [...groups.values()];
+}
+
+async function addAccessesOfUser(db: Queryable, entries: readonly Entry[]): Promise<void> {
+  const column = <T>(value: (entry: Entry) => T): T[] => entries.map(value);
+  await db.query(addOfUserStatement, [entries[0]?.userId, column((e) => e.id), column((e) => e.count), column((e) => e.lastMs)]);
 }
 
 async function addAccesses(db: Queryable, entries: readonly Entry[]): Promise<void> {

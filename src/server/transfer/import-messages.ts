@@ -2,7 +2,7 @@
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { UserId } from '../../core/ids.ts';
 import type { Writer } from '../command/memory-commands.ts';
-import { DatabaseError, DatabaseUnavailable } from '../infra/database.ts';
+import { DatabaseBusy, DatabaseError, DatabaseUnavailable } from '../infra/database.ts';
 import type { ImportReport } from './import-records.ts';
 import { UnknownFormat } from './read-items.ts';
 import type { ImportRequest } from './transfer.ts';
@@ -38,6 +38,7 @@ export type ImportFailure =
   | { readonly kind: 'fault'; readonly error: unknown };
 
 export function toFailure(error: unknown): ImportFailure {
+  if (error instanceof DatabaseBusy) return toFailure(new AppError('overloaded'));
   if (error instanceof AppError) return { kind: 'app', code: error.code, detail: error.message, errors: error.errors };
   if (error instanceof UnknownFormat) return { kind: 'format', message: error.message };
   if (error instanceof DatabaseUnavailable) return { kind: 'away', message: error.message };

@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultGroupLimits } from '../../../src/server/command/group-commit.ts';
 import { type Database, DatabaseUnavailable } from '../../../src/server/infra/database.ts';
-import { openPostgres } from '../../../src/server/infra/postgres.ts';
 import { lockHead, readHead } from '../../../src/server/log/head.ts';
 import { verifyLog } from '../../../src/server/log/verify.ts';
 import {
@@ -15,6 +14,7 @@ import {
   push,
 } from '../../support/append.ts';
 import { type TestDatabase, testDatabase } from '../../support/databases.ts';
+import { openDirect, openFurther } from '../../support/open-postgres.ts';
 
 describe('append on PostgreSQL, whose connections end', () => {
   const name = 'aibrain-append-test';
@@ -24,11 +24,12 @@ describe('append on PostgreSQL, whose connections end', () => {
 
   beforeAll(async () => {
     place = await testDatabase('postgresql');
-    admin = place.db;
-    db = await openPostgres({ url: place.place, applicationName: name, poolSize: 4 });
+    admin = await openDirect(place);
+    db = await openFurther(place, { applicationName: name, poolSize: 4 });
   });
   afterAll(async () => {
     await db.close();
+    await admin.close();
     await place[Symbol.asyncDispose]();
   });
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { MigrationChanged, migrate, SchemaTooNew } from '../../../src/server/infra/migrate.ts';
-import { openPostgres } from '../../../src/server/infra/postgres.ts';
 import { describeOnEachEngine, type TestDatabase } from '../../support/databases.ts';
 import { migrationsFolder } from '../../support/migrations.ts';
+import { openFurther } from '../../support/open-postgres.ts';
 
 describeOnEachEngine('migrate', (open, engine) => {
   let place: TestDatabase;
@@ -37,7 +37,7 @@ describeOnEachEngine('migrate', (open, engine) => {
   });
 
   it('[DB-14] of starts at once, one runs each file', async () => {
-    const others = engine === 'pglite' ? [] : await Promise.all([1, 2, 3].map(() => openPostgres({ url: place.place })));
+    const others = engine === 'pglite' ? [] : await Promise.all([1, 2, 3].map(() => openFurther(place)));
     const ran = await Promise.all([place.db, place.db, ...others].map((db) => migrate(db, folder)));
     expect(ran.flat().sort()).toStrictEqual(['0001-one', '0002-two']);
     await Promise.all(others.map((db) => db.close()));

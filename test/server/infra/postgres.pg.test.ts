@@ -2,13 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, DatabaseUnavailable } from '../../../src/server/infra/database.ts';
 import { openPostgres } from '../../../src/server/infra/postgres.ts';
 import { type TestDatabase, testDatabase, testDatabaseUrl } from '../../support/databases.ts';
+import { openDirect, openFurther } from '../../support/open-postgres.ts';
+import { testMode } from '../../support/test-mode.ts';
 
 describe.skipIf(testDatabaseUrl === undefined)('PostgreSQL', () => {
   let place: TestDatabase;
   let killer: Database;
   beforeAll(async () => {
     place = await testDatabase('postgresql');
-    killer = await openPostgres({ url: place.place, poolSize: 1 });
+    killer = await openDirect(place, { poolSize: 1 });
   });
   afterAll(async () => {
     await killer.close();
@@ -39,7 +41,7 @@ describe.skipIf(testDatabaseUrl === undefined)('PostgreSQL', () => {
   });
 
   it('[DB-8] the loss of idle connections does not end the process', async () => {
-    const idle = await openPostgres({ url: place.place });
+    const idle = await openFurther(place);
     await Promise.all([1, 2, 3].map(() => idle.query('select 1')));
     await killOthers();
     await until(() => idle.query('select 1 as one').catch(() => []));
@@ -53,7 +55,7 @@ describe.skipIf(testDatabaseUrl === undefined)('PostgreSQL', () => {
   });
 
   it('[DB-7] a statement that runs too long is ended with 57014', async () => {
-    const hasty = await openPostgres({ url: place.place, statementTimeoutMs: 50 });
+    const hasty = await openFurther(place, { statementTimeoutMs: 50 });
     await expect(hasty.query('select pg_sleep(30)')).rejects.toMatchObject({ sqlState: '57014' });
     await expect(hasty.transaction((tx) => tx.query('select pg_sleep(30)'))).rejects.toMatchObject({ sqlState: '57014' });
     const patient = hasty.transaction((tx) => tx.query('select 1 from pg_sleep(0.2)'), { statementTimeoutMs: 0 });
@@ -81,7 +83,7 @@ describe.skipIf(testDatabaseUrl === undefined)('PostgreSQL', () => {
   it('the description names the place and no password', async () => {
     const url = new URL(place.place);
     url.password = 'secret';
-    const db = await openPostgres({ url: url.href });
+    const db = await openPostgres({ url: url.href, pooler: testMode.pooler });
     expect(db.description).toMatch(/^PostgreSQL [\d.]+ at [\w.]+:\d+\/aibrain_test_/);
     await db.close();
   });

@@ -1,7 +1,7 @@
 /** The index of a user with very many vectors, here of twenty. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { UserId } from '../../../src/core/ids.ts';
-import { openPostgres } from '../../../src/server/infra/postgres.ts';
+import { openDirect } from '../../support/open-postgres.ts';
 import { createVectorIndexes, vectorIndexName } from '../../../src/server/project/vector-index.ts';
 import { nearestMemories } from '../../../src/server/read/nearest.ts';
 import { createDatabaseUser } from '../../support/append.ts';
@@ -37,7 +37,7 @@ const indexes = () =>
   createVectorIndexes(
     {
       db: place.db,
-      openMaintenance: () => openPostgres({ url: place.place, poolSize: 1, statementTimeoutMs: 0 }),
+      openMaintenance: () => openDirect(place, { poolSize: 1, statementTimeoutMs: 0 }),
       onError: (error) => {
         throw error;
       },

@@ -1,0 +1,77 @@
+/**
+ * A Database that writes down, where TEST_STATEMENTS_DIR says, every statement that a file of src/ sends through it: once each,
+ * as a line of JSON. What tests send themselves is left out.
+ */
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type KyselyPlugin, PostgresQueryCompiler } from 'kysely';
+import type { Database, Queryable, Statement, Transaction } from '../../src/server/infra/database.ts';
+import { testMode } from './test-mode.ts';
+
+export interface RecordedStatement extends Statement {
+  /** The file of src/ that sent it. */
+  readonly file: string;
+}
+
+const seen = new Set<string>();
+
+export function recorded(db: Database): Database {
+  const folder = testMode.statementsDir;
+  if (folder === undefined) return db;
+  const keep = (statement: Statement, file: string | null): void => {
+    const line = `${JSON.stringify({ ...statement, file })}\n`;
+    if (file === null || seen.has(line)) return;
+    seen.add(line);
+    appendFileSync(join(folder, `${process.pid}.ndjson`), line);
+  };
+  return {
+    ...db,
+    ...recordedQueries(db, keep),
+    transaction: (work, options) =>
+      db.transaction((tx): ReturnType<typeof work> => work({ ...tx, ...recordedQueries(tx, keep) } as Transaction), options),
+    get kysely() {
+      return recordedKysely(db, keep);
+    },
+  };
+}
+
+export function readRecorded(folder: string): readonly RecordedStatement[] {
+  const lines = readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), 'utf8').trim().split('\n'));
+  return [...new Set(lines)].map((line) => JSON.parse(line) as RecordedStatement);
+}
+
+type Keep = (statement: Statement, file: string | null) => void;
+
+function recordedQueries(to: Queryable, keep: Keep): Queryable {
+  return {
+    query: (statement, params) => {
+      keep(typeof statement === 'string' ? { text: statement } : statement, callingFile());
+      return to.query(statement, params);
+    },
+    copyIn: (text, stream) => to.copyIn(text, stream),
+    get kysely() {
+      return recordedKysely(to, keep);
+    },
+  };
+}
+
+function recordedKysely(to: Queryable, keep: Keep): Queryable['kysely'] {
+  const file = callingFile();
+  const plugin: KyselyPlugin = {
+    transformQuery: ({ node, queryId }) => {
+      keep({ text: new PostgresQueryCompiler().compileQuery(node, queryId).sql }, file);
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  };
+  return to.kysely.withPlugin(plugin);
+}
+
+/** The first file on the stack that is not this one, where it is of src/. */
+function callingFile(): string | null {
+  const frames = (new Error('where is this called').stack ?? '')
+    .split('\n')
+    .slice(1)
+    .filter((line) => !line.includes('recorded-database'));
+  return /\/(src\/server\/[\w/-]+[.]ts)/.exec(frames[0] ?? '')?.[1] ?? null;
+}
