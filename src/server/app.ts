@@ -6,13 +6,16 @@ import { AppError } from '../core/errors.ts';
 import type { Config } from './config.ts';
 import { createAuthHook } from './edge/auth-hook.ts';
 import { answerClientError } from './edge/client-error.ts';
+import { edgeLimits } from './edge/edge-limits.ts';
 import { registerAccountRoutes } from './edge/http-account.ts';
+import { registerApiKeyRoutes } from './edge/http-api-keys.ts';
 import { registerAuditRoutes } from './edge/http-audit.ts';
 import { type AuthDeps, registerAuthRoutes } from './edge/http-auth.ts';
 import { registerConflictRoutes } from './edge/http-conflicts.ts';
 import { registerDeviceRoutes } from './edge/http-devices.ts';
 import { registerHistoryRoutes } from './edge/http-history.ts';
 import { type IngestRouteDeps, registerIngestRoute } from './edge/http-ingest.ts';
+import { type PublishedKeysDeps, registerPublishedKeys } from './edge/http-keys.ts';
 import { type MemoryRouteDeps, registerMemoryRoutes } from './edge/http-memories.ts';
 import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
 import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
@@ -22,13 +25,16 @@ import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-tran
 import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
 import { RequestLog } from './edge/logger.ts';
+import { createOriginCheck } from './edge/origins.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
 import { installRateLimits } from './edge/rate-limits.ts';
+import { installSecurityHeaders } from './edge/security-headers.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps
   extends AuthDeps,
     OperationsDeps,
+    PublishedKeysDeps,
     SearchRouteDeps,
     Omit<MemoryRouteDeps, 'db'>,
     Pick<IngestRouteDeps, 'ingest'>,
@@ -46,11 +52,13 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  installSecurityHeaders(app, { hsts: deps.config.environment === 'production' });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
   if (deps.config.rateLimit === 'on') await installRateLimits(app);
   await installCors(app, deps.config.corsOrigins);
   registerOperations(app, deps);
+  registerPublishedKeys(app, deps);
   const registerRoutes = (api: FastifyInstance, _: object, done: () => void): void => {
     registerApi(api, deps);
     done();
@@ -65,6 +73,7 @@ function registerApi(api: FastifyInstance, deps: AppDeps): void {
   registerAuthRoutes(api, deps);
   registerAccountRoutes(api, deps);
   registerDeviceRoutes(api, deps);
+  registerApiKeyRoutes(api, deps);
   registerMemoryRoutes(api, deps);
   registerMemoryChangeRoutes(api, deps);
   registerSearchRoute(api, deps);
@@ -81,6 +90,9 @@ function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
     loggerInstance: log,
     logController: new RequestLog(),
     bodyLimit: config.bodyLimitBytes,
+    requestTimeout: edgeLimits.requestTimeoutMs,
+    http: { maxHeaderSize: edgeLimits.headerBytes, headersTimeout: edgeLimits.headersTimeoutMs },
+    routerOptions: { maxParamLength: edgeLimits.pathParamChars },
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     // Ours alone: a caller's own could not be told apart in the log.
     requestIdHeader: false,
@@ -93,7 +105,8 @@ function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
 async function installCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return;
   await app.register(cors, {
-    origin: origins.includes('*') ? '*' : [...origins],
+    // Without credentials: what proves a caller is a header that its page sets, never a cookie that comes along.
+    origin: origins.includes('*') ? '*' : toCorsCheck(origins),
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
       'etag',
@@ -106,4 +119,10 @@ async function installCors(app: FastifyInstance, origins: readonly string[]): Pr
     ],
     maxAge: 86_400,
   });
+}
+
+function toCorsCheck(origins: readonly string[]) {
+  const isAllowed = createOriginCheck(origins);
+  return (origin: string | undefined, done: (error: Error | null, allow: boolean) => void): void =>
+    done(null, origin !== undefined && isAllowed(origin));
 }

@@ -1,10 +1,12 @@
 /** The only place that constructs what the server is made of. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { keepJwtSecret } from './access/jwt-secret.ts';
+import { deleteStaleAttempts } from './access/login-attempts.ts';
+import { BadTokenKeys, createTokenKeys, isInlineKeys, keyOfSecret, parseTokenKeys, type TokenKeys } from './access/token-keys.ts';
 import { createAppend } from './command/append.ts';
 import { type Collector, createCollector } from './command/collector.ts';
 import type { GroupCommit } from './command/group-commit.ts';
@@ -60,6 +62,7 @@ export interface Deps {
   /** Monotonic, ms. */
   readonly stopwatch: () => number;
   readonly access: Access;
+  readonly publishedKeys: TokenKeys['published'];
   readonly collector: Collector;
   readonly metrics: SyncMetrics;
   readonly vectors: MemoryVectors;
@@ -93,9 +96,14 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
     const hub = createHub();
     const append = createAppend({ db, hub, now });
+    const keys = await readTokenKeys(config);
     const access = createAccess(
-      { db, now, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
-      { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
+      { db, now, keys },
+      {
+        accessTokenMs: config.accessTokenMinutes * 60_000,
+        refreshTokenMs: config.refreshTokenDays * 86_400_000,
+        limitsAttempts: config.rateLimit === 'on',
+      },
     );
     const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
     const metrics = createSyncMetrics();
@@ -120,6 +128,9 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
     );
+    const cleaning = setInterval(() => {
+      deleteStaleAttempts(db, now()).catch((error) => log.warn({ err: error }, 'login attempts not cleaned'));
+    }, attemptsCleanedEveryMs).unref();
     const searcher = createSearcher({
       db,
       servingEmbedder: (userId) => readServingModel(db, userId, embedders),
@@ -160,6 +171,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       searcher,
       stopwatch: () => performance.now(),
       access,
+      publishedKeys: keys.published,
       collector,
       metrics,
       vectors: vectorsOf(db, model),
@@ -167,6 +179,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       missing: () => missingParts(db, schemaVersion),
       async close() {
         stopPoll();
+        clearInterval(cleaning);
         await recall.stop();
         await collector.stop();
         await append.idle();
@@ -229,6 +242,23 @@ async function openProvider(config: Config): Promise<Provider | null> {
     embedderOf: (name) => createOpenAiEmbedder(embedding, { model: name }),
     chatModel: createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 }),
   };
+}
+
+const attemptsCleanedEveryMs = 600_000;
+
+/** @throws BadTokenKeys */
+async function readTokenKeys({ jwtKeys, jwtSecret, dataDir }: Config): Promise<TokenKeys> {
+  const ofSecret = (): Uint8Array => (jwtSecret === null ? keepJwtSecret(dataDir) : Buffer.from(jwtSecret));
+  if (jwtKeys === null) return createTokenKeys([keyOfSecret(ofSecret())]);
+  try {
+    const given = await parseTokenKeys(isInlineKeys(jwtKeys) ? jwtKeys : readFileSync(jwtKeys, 'utf8'));
+    return createTokenKeys([...given, ...(jwtSecret === null ? [] : [keyOfSecret(Buffer.from(jwtSecret))])]);
+  } catch (error) {
+    if (error instanceof BadTokenKeys) throw new BadTokenKeys(`JWT_KEYS: ${error.message}`);
+    // Without the text: what was meant as keys may have been taken for a path.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw new BadTokenKeys(`JWT_KEYS names a file that cannot be read (${code})`);
+  }
 }
 
 function startRecall(

@@ -1,5 +1,6 @@
 /** The process: environment → config → deps → app → listen → drain on SIGTERM. */
 import type { FastifyInstance } from 'fastify';
+import { BadTokenKeys } from './access/token-keys.ts';
 import { createApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
 import { createDeps, type Deps } from './deps.ts';
@@ -78,7 +79,13 @@ function addressOf(app: FastifyInstance, host: string): string {
 
 /** One line for what the person who starts it can mend; everything else is a fault of ours and shows where. */
 function explain(error: unknown, config: Config): string {
-  if (error instanceof DataDirInUse || error instanceof SchemaTooNew || error instanceof MigrationChanged) return error.message;
+  if (
+    error instanceof BadTokenKeys ||
+    error instanceof DataDirInUse ||
+    error instanceof SchemaTooNew ||
+    error instanceof MigrationChanged
+  )
+    return error.message;
   const place = config.databaseUrl === null ? config.dataDir : 'the server of DATABASE_URL';
   if (error instanceof DatabaseUnavailable) return `the database (${place}) cannot be used: ${error.message}`;
   if (error instanceof DatabaseError) return `the database (${place}) refused: ${error.message}`;

@@ -99,6 +99,7 @@ export function registerSearchRoute(app: FastifyInstance, { searcher, vectors, a
       summary: 'Find memories by meaning, by words, or both',
       tag: 'memories',
       auth: true,
+      scope: 'read',
       body: searchSchema,
       answers: { 200: answerSchema },
       errors: ['embedding_unavailable'],

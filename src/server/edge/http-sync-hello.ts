@@ -46,6 +46,7 @@ function registerHello(app: FastifyInstance, deps: SyncHelloDeps): void {
       summary: 'What HELLO is on the socket: registers the device, records its cursor, answers with WELCOME or RESET',
       tag,
       auth: true,
+      scope: 'read',
       // As in a frame, what is not known is ignored.
       body: z.object(helloBody),
       answers: {

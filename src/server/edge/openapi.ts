@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type ErrorCode, errorTable } from '../../core/errors.ts';
 import { problemMediaType } from './problem.ts';
-import type { Answers, DeclaredRoute } from './route.ts';
+import { type Answers, type DeclaredRoute, scopeOf } from './route.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Direction = 'input' | 'output';
@@ -31,7 +31,7 @@ export function createOpenApi(routes: readonly DeclaredRoute[], version: string)
     info: { title: 'AIBrain Server', version, license: { name: 'MIT', identifier: 'MIT' } },
     paths: Object.fromEntries(paths),
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT or API key (aib_…)' } },
       schemas: Object.fromEntries(schemas),
     },
   };
@@ -53,7 +53,8 @@ function toOperation(spec: DeclaredRoute['spec'], toSchema: SchemaWriter): Json 
   return {
     summary: spec.summary,
     tags: [spec.tag],
-    security: spec.auth ? [{ bearer: [] }] : [],
+    // Of other kinds than OAuth, the list names the roles that are needed (OpenAPI 3.1 §4.8.30).
+    security: spec.auth ? [{ bearer: [scopeOf(spec)] }] : [],
     parameters: [...toParameters(spec.params, 'path', toSchema), ...toParameters(spec.query, 'query', toSchema)],
     ...(spec.body !== undefined && {
       requestBody: {
@@ -97,7 +98,7 @@ function errorsOf(spec: DeclaredRoute['spec']): readonly ErrorCode[] {
   const codes: ErrorCode[] = [...(spec.errors ?? [])];
   if (spec.params !== undefined || spec.query !== undefined || spec.body !== undefined) codes.push('invalid_request');
   if (spec.body !== undefined) codes.push('invalid_json', 'too_large', 'unsupported_media_type');
-  if (spec.auth) codes.push('unauthorized', 'device_revoked');
+  if (spec.auth) codes.push('unauthorized', 'device_revoked', 'insufficient_scope');
   if (spec.perMinute !== undefined) codes.push('rate_limited');
   return [...new Set<ErrorCode>([...codes, 'internal_error', 'unavailable'])];
 }

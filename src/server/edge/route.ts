@@ -10,6 +10,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookH
 import type { z } from 'zod';
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
+import { allows, type Scope } from '../access/scopes.ts';
 import { toFieldErrors } from './field-errors.ts';
 
 declare module 'fastify' {
@@ -41,6 +42,8 @@ export interface RouteSpec<Params, Query, Body, Given extends Answers, Auth exte
   readonly tag: string;
   /** Whether a token is needed. */
   readonly auth: Auth;
+  /** What an API key needs. Default: read for GET, write for the rest. */
+  readonly scope?: Scope;
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
@@ -100,7 +103,7 @@ export function route<
   app.route({
     method: spec.method,
     url: spec.url,
-    onRequest: spec.auth ? [app.authenticate] : [],
+    onRequest: spec.auth ? [app.authenticate, createScopeHook(scopeOf(spec))] : [],
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
     async handler(request, reply) {
@@ -110,6 +113,19 @@ export function route<
       return sendAnswer(reply, await handler(input));
     },
   });
+}
+
+/** What a key needs for a route. */
+export function scopeOf({ method, scope }: Pick<AnySpec, 'method' | 'scope'>): Scope {
+  return scope ?? (method === 'GET' ? 'read' : 'write');
+}
+
+function createScopeHook(needed: Scope): onRequestAsyncHookHandler {
+  return async ({ principal }) => {
+    if (!allows(principal?.scopes ?? [], needed)) {
+      throw new AppError('insufficient_scope', `The key needs the scope ${needed}.`);
+    }
+  };
 }
 
 function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {

@@ -1,15 +1,18 @@
 /** `WS /api/v1/sync`: upgrades, and the sockets of this process. */
 import websocket from '@fastify/websocket';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
+import { AppError } from '../../core/errors.ts';
 import type { Access } from '../access/access.ts';
+import type { Config } from '../config.ts';
 import { startEndedPoll } from './ended-poll.ts';
 import type { SyncMetrics } from './metrics.ts';
+import { createOriginCheck, isSameOrigin } from './origins.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 
 export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
   readonly access: Access;
   readonly metrics: SyncMetrics;
-  readonly config: { readonly sessionPollMs: number };
+  readonly config: Pick<Config, 'sessionPollMs' | 'corsOrigins' | 'queryToken'>;
 }
 
 /** Expired tokens and silent sockets are found this often, ms. */
@@ -26,7 +29,8 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
       socket.terminate();
     },
   });
-  app.get<{ Querystring: { token?: string } }>('/api/v1/sync', { websocket: true }, (socket, request) => {
+  const onRequest = createUpgradeCheck(deps.config);
+  app.get<{ Querystring: { token?: string } }>('/api/v1/sync', { websocket: true, onRequest }, (socket, request) => {
     const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
     // Which user it was the request id tells whoever has to know.
     const onRepair = (): void => request.log.warn('the state hash of a device differed: it asks for a snapshot');
@@ -53,6 +57,18 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     stopPoll();
     for (const connection of connections) connection.goAway();
   });
+}
+
+/** A page of another origin opens no socket here; whoever sends no origin is no page. */
+function createUpgradeCheck({ corsOrigins, queryToken }: SyncSocketDeps['config']): onRequestAsyncHookHandler {
+  const isAllowed = createOriginCheck(corsOrigins);
+  return async ({ headers, query }) => {
+    const { origin, host } = headers;
+    if (origin !== undefined && !isAllowed(origin) && !isSameOrigin(origin, host)) throw new AppError('origin_refused');
+    if (queryToken === 'refuse' && Object.hasOwn(query as object, 'token')) {
+      throw new AppError('unauthorized', 'A token does not belong in a URL: send it in HELLO.');
+    }
+  };
 }
 
 type Ended = Parameters<Parameters<Access['endedSessions']['listen']>[0]>[0];
