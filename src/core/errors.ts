@@ -60,6 +60,20 @@ export const errorTable = {
     fix: 'Log in again with a new device id.',
     retry: false,
   },
+  insufficient_scope: {
+    status: 403,
+    title: 'The API key may not do this',
+    cause: 'The scopes of the key do not cover this request.',
+    fix: 'Use a key with the scope that the route needs, or log in.',
+    retry: false,
+  },
+  origin_refused: {
+    status: 403,
+    title: 'The web origin is not allowed',
+    cause: 'The socket was opened by a page whose origin is not on the list of this server.',
+    fix: 'Add the origin to CORS_ORIGIN.',
+    retry: false,
+  },
   not_found: {
     status: 404,
     title: 'There is no such route',
@@ -95,6 +109,13 @@ export const errorTable = {
     fix: 'List /auth/devices.',
     retry: false,
   },
+  unknown_api_key: {
+    status: 404,
+    title: 'There is no such API key',
+    cause: 'The id is unknown to this user, or the key was revoked.',
+    fix: 'List /auth/api-keys.',
+    retry: false,
+  },
   unknown_seq: {
     status: 404,
     title: 'The memory had no such state',
@@ -114,6 +135,13 @@ export const errorTable = {
     title: 'The account has too many devices',
     cause: 'An account has at most 1,000 devices that are not revoked.',
     fix: 'Log in with the id of a known device, or revoke devices that are not used any more.',
+    retry: false,
+  },
+  too_many_api_keys: {
+    status: 409,
+    title: 'The account has too many API keys',
+    cause: 'An account has at most 100 API keys.',
+    fix: 'Revoke those that are not used any more.',
     retry: false,
   },
   memory_exists: {
@@ -233,6 +261,13 @@ export const errorTable = {
     title: 'Too many requests',
     cause: 'The limit of this route was reached.',
     fix: 'Wait for Retry-After.',
+    retry: true,
+  },
+  too_many_attempts: {
+    status: 429,
+    title: 'Too many wrong passwords',
+    cause: 'The password was tried too often from here, or by many strangers.',
+    fix: 'Wait for Retry-After. A device that was logged in before, and its network, wait less.',
     retry: true,
   },
   internal_error: {

@@ -3,6 +3,7 @@ import type { ErrorCode } from './errors.ts';
 
 const retryable: readonly string[] = [
   'rate_limited',
+  'too_many_attempts',
   'internal_error',
   'overloaded',
   'unavailable',

@@ -7,7 +7,9 @@ import type { Config } from './config.ts';
 import { createAuthHook } from './edge/auth-hook.ts';
 import { answerClientError } from './edge/client-error.ts';
 import { endConnectionsWhileDraining } from './edge/draining.ts';
+import { edgeLimits } from './edge/edge-limits.ts';
 import { registerAccountRoutes } from './edge/http-account.ts';
+import { registerApiKeyRoutes } from './edge/http-api-keys.ts';
 import { registerAuditRoutes } from './edge/http-audit.ts';
 import { type AuthDeps, registerAuthRoutes } from './edge/http-auth.ts';
 import { registerConflictRoutes } from './edge/http-conflicts.ts';
@@ -15,6 +17,7 @@ import { registerDeviceRoutes } from './edge/http-devices.ts';
 import { type DocsDeps, registerDocs } from './edge/http-docs.ts';
 import { registerHistoryRoutes } from './edge/http-history.ts';
 import { type IngestRouteDeps, registerIngestRoute } from './edge/http-ingest.ts';
+import { type PublishedKeysDeps, registerPublishedKeys } from './edge/http-keys.ts';
 import { type MemoryRouteDeps, registerMemoryRoutes } from './edge/http-memories.ts';
 import { registerMemoryChangeRoutes } from './edge/http-memory-changes.ts';
 import { type OperationsDeps, registerOperations } from './edge/http-operations.ts';
@@ -24,14 +27,17 @@ import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-tran
 import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
 import { RequestLog } from './edge/logger.ts';
+import { createOriginCheck } from './edge/origins.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
 import { installRateLimits, type RateLimitDeps } from './edge/rate-limits.ts';
+import { installSecurityHeaders } from './edge/security-headers.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps
   extends AuthDeps,
     DocsDeps,
     OperationsDeps,
+    PublishedKeysDeps,
     SearchRouteDeps,
     Omit<MemoryRouteDeps, 'db'>,
     Pick<IngestRouteDeps, 'ingest'>,
@@ -51,12 +57,14 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  installSecurityHeaders(app, { hsts: deps.config.environment === 'production' });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
   if (deps.config.rateLimit === 'on') await installRateLimits(app, deps, deps.config.redisPrefix);
   await installCors(app, deps.config.corsOrigins);
   registerOperations(app, deps);
   registerDocs(app, deps);
+  registerPublishedKeys(app, deps);
   const registerRoutes = (api: FastifyInstance, _: object, done: () => void): void => {
     registerApi(api, deps);
     done();
@@ -71,6 +79,7 @@ function registerApi(api: FastifyInstance, deps: AppDeps): void {
   registerAuthRoutes(api, deps);
   registerAccountRoutes(api, deps);
   registerDeviceRoutes(api, deps);
+  registerApiKeyRoutes(api, deps);
   registerMemoryRoutes(api, deps);
   registerMemoryChangeRoutes(api, deps);
   registerSearchRoute(api, deps);
@@ -87,6 +96,9 @@ function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
     loggerInstance: log,
     logController: new RequestLog(),
     bodyLimit: config.bodyLimitBytes,
+    requestTimeout: edgeLimits.requestTimeoutMs,
+    http: { maxHeaderSize: edgeLimits.headerBytes, headersTimeout: edgeLimits.headersTimeoutMs },
+    routerOptions: { maxParamLength: edgeLimits.pathParamChars },
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     // Ours alone: a caller's own could not be told apart in the log.
     requestIdHeader: false,
@@ -99,7 +111,8 @@ function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
 async function installCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {
   if (origins.length === 0) return;
   await app.register(cors, {
-    origin: origins.includes('*') ? '*' : [...origins],
+    // Without credentials: what proves a caller is a header that its page sets, never a cookie that comes along.
+    origin: origins.includes('*') ? '*' : toCorsCheck(origins),
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
       'etag',
@@ -112,4 +125,10 @@ async function installCors(app: FastifyInstance, origins: readonly string[]): Pr
     ],
     maxAge: 86_400,
   });
+}
+
+function toCorsCheck(origins: readonly string[]) {
+  const isAllowed = createOriginCheck(origins);
+  return (origin: string | undefined, done: (error: Error | null, allow: boolean) => void): void =>
+    done(null, origin !== undefined && isAllowed(origin));
 }

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 /** `aibrain`: the server, and what proves and repairs its store. */
+import { parseArgs } from 'node:util';
 import { v4 } from 'uuid';
 import { type Epoch, serverDeviceId, type UserId } from '../core/ids.ts';
 import { findUserId } from './access/find-user-id.ts';
+import { addKey, dropKey, generateKey, useKey } from './access/token-key-file.ts';
+import { isInlineKeys } from './access/token-keys.ts';
 import { createAppend } from './command/append.ts';
 import { createCollector } from './command/collector.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
@@ -39,6 +42,8 @@ const usage = `aibrain: the memory server
                            Both ask a running server, [--url http://…] or AIBRAIN_URL, as --email EMAIL (the password is
                            asked for, or AIBRAIN_PASSWORD) or with --token or AIBRAIN_TOKEN; or they open the database
                            themselves: --user EMAIL
+  aibrain keys new|use|drop  the keys of access tokens, in the file that JWT_KEYS or --file names: a new one, which verifies;
+                           use KID, it signs from now on; drop KID. Without a file, new prints one. [--hs256]
   aibrain config           print the settings: environment variable, value, default, meaning
 
 The embedded database belongs to one process: stop the server before any other command
@@ -64,6 +69,8 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
     case 'import':
     case 'export':
       return transferFiles(command, options);
+    case 'keys':
+      return changeKeys(options);
     case 'config':
       return printConfig();
     default:
@@ -255,6 +262,36 @@ async function transferInProcess(db: Database, config: Config, orders: TransferO
     await deps.close();
   }
 }
+
+async function changeKeys(options: readonly string[]): Promise<number> {
+  const config = loadConfig();
+  if (!config.ok) return complain(config.error.join('\n'));
+  try {
+    const { positionals, values } = parseArgs({
+      args: [...options],
+      allowPositionals: true,
+      options: { file: { type: 'string' }, hs256: { type: 'boolean', default: false } },
+    });
+    const [order, kid] = positionals;
+    const file = values.file ?? fileOfKeys(config.value.jwtKeys);
+    const algorithm = values.hs256 ? 'HS256' : 'EdDSA';
+    if (order === 'new' && kid === undefined) {
+      if (file === null) say(JSON.stringify({ keys: [await generateKey(algorithm)] }));
+      else say(`key ${await addKey(file, algorithm)} was added to ${file}; restart every server`);
+      return 0;
+    }
+    if ((order !== 'use' && order !== 'drop') || kid === undefined || file === null) {
+      return complain('aibrain keys new [--hs256] | use KID | drop KID, with JWT_KEYS or --file naming the file');
+    }
+    await (order === 'use' ? useKey : dropKey)(file, kid);
+    say(`key ${kid} ${order === 'use' ? 'signs' : 'is refused'} once every server was restarted`);
+    return 0;
+  } catch (error) {
+    return complain(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const fileOfKeys = (jwtKeys: string | null): string | null => (jwtKeys === null || isInlineKeys(jwtKeys) ? null : jwtKeys);
 
 function printConfig(): number {
   for (const { name, value, default: byDefault, unit, text } of describeConfig()) {

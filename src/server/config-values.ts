@@ -38,8 +38,8 @@ export const secretText = z
   .string()
   .refine((value) => Buffer.byteLength(value) >= 32, 'at least 32 bytes long, as `openssl rand -base64 32` writes it');
 
-/** `scheme://host[:port]`, which for an extension is `chrome-extension://<id>`. */
-const originPattern = /^(\*|[a-z][a-z\d+.-]*:\/\/[^\s/?#@]+)$/i;
+/** `scheme://host[:port]`, which for an extension is `chrome-extension://<id>`, or with `*` in place of the id any of them. */
+const originPattern = /^(\*|(chrome|moz|safari-web)-extension:\/\/\*|[a-z][a-z\d+.-]*:\/\/[^\s/?#@*]+)$/i;
 
 export const origins = list((origin) => originPattern.test(origin), 'origins as in https://example.org, comma separated, or *');
 

@@ -115,11 +115,24 @@ const settings = {
     '32 bytes or more',
     'Signs access tokens. Needed in production; elsewhere made once, in DATA_DIR.',
   ),
+  jwtKeys: secretRow(
+    'JWT_KEYS',
+    anyText,
+    'file, JWK set or PEM',
+    'Keys of access tokens: the first private or secret one signs, all verify, JWT_SECRET last. docs/SECURITY.md says how to change them.',
+  ),
   accessTokenMinutes: row('ACCESS_TOKEN_MINUTES', integer(1, 1_440), '15', 'minutes', 'Life of an access token.'),
   refreshTokenDays: row('REFRESH_TOKEN_DAYS', integer(1, 3_650), '30', 'days', 'Life of a session that is not used.'),
   rateLimit: row('RATE_LIMIT', oneOf('on', 'off'), 'on', 'on or off', 'Limits of logins and the like; off for load tests only.'),
   trustProxy: row('TRUST_PROXY', addresses, '', 'addresses', 'Reverse proxies, IP or CIDR, whose X-Forwarded-For is believed.'),
   corsOrigins: row('CORS_ORIGIN', origins, '', 'origins', 'Web origins that may call, comma separated; * for any.'),
+  queryToken: row(
+    'QUERY_TOKEN',
+    oneOf('accept', 'refuse'),
+    'accept',
+    'accept or refuse',
+    'Whether a socket may have its token in the URL, ?token=, which proxies and histories may keep.',
+  ),
   bodyLimitBytes: row(
     'BODY_LIMIT_BYTES',
     integer(1_024, 1_073_741_824),
@@ -291,11 +304,15 @@ function contradictions(config: Config): readonly ConfigProblem[] {
 function unsafeInProduction(config: Config): readonly ConfigProblem[] {
   if (config.environment !== 'production') return [];
   const problems: ConfigProblem[] = [];
-  if (config.jwtSecret === null) {
+  if (config.jwtSecret === null && config.jwtKeys === null) {
     problems.push(
-      'JWT_SECRET must be set when NODE_ENV is production: at least 32 bytes, as `openssl rand -base64 32` writes it',
+      'JWT_SECRET (or JWT_KEYS) must be set when NODE_ENV is production: at least 32 bytes, as `openssl rand -base64 32` writes it',
     );
   }
   if (config.rateLimit === 'off') problems.push('RATE_LIMIT must be on when NODE_ENV is production');
+  // Tokens are credentials: any page that got hold of one, or of a password, could use it from where its reader sees nothing.
+  if (config.corsOrigins.includes('*')) {
+    problems.push('CORS_ORIGIN must name the origins that may call, not *, when NODE_ENV is production');
+  }
   return problems;
 }

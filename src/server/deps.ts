@@ -1,6 +1,6 @@
 /** The only place that constructs what the server is made of. */
 import { randomUUID } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -8,6 +8,8 @@ import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { keepJwtSecret } from './access/jwt-secret.ts';
+import { deleteStaleAttempts } from './access/login-attempts.ts';
+import { BadTokenKeys, createTokenKeys, isInlineKeys, keyOfSecret, parseTokenKeys, type TokenKeys } from './access/token-keys.ts';
 import { createAppend } from './command/append.ts';
 import { type Collector, createCollector } from './command/collector.ts';
 import type { GroupCommit } from './command/group-commit.ts';
@@ -74,6 +76,7 @@ export interface Deps {
   /** Monotonic, ms. */
   readonly stopwatch: () => number;
   readonly access: Access;
+  readonly publishedKeys: TokenKeys['published'];
   readonly collector: Collector;
   readonly metrics: SyncMetrics;
   readonly vectors: MemoryVectors;
@@ -116,12 +119,14 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     const hub = createHub();
     const append = createAppend({ db, hub, now }, { statements: config.groupCommit });
     const stopwatch = () => performance.now();
+    const keys = await readTokenKeys(config);
     const access = createAccess(
-      { db, now, stopwatch, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
+      { db, now, stopwatch, keys },
       {
         accessTokenMs: config.accessTokenMinutes * 60_000,
         refreshTokenMs: config.refreshTokenDays * 86_400_000,
         sessionCacheMs: config.sessionCacheMs,
+        limitsAttempts: config.rateLimit === 'on',
       },
     );
     const accesses = startAccessCounts({
@@ -150,6 +155,9 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
     const { redis, hints, stopNodes } = startNodes({ db, hub, now, log, access, metrics, stopwatch }, config);
     const draining = createDraining(config.drainNoticeSeconds * 1_000);
+    const cleaning = setInterval(() => {
+      deleteStaleAttempts(db, now()).catch((error) => log.warn({ err: error }, 'login attempts not cleaned'));
+    }, attemptsCleanedEveryMs).unref();
     const searcher = createSearcher({
       db,
       servingEmbedder: (userId) => readServingModel(db, userId, embedders),
@@ -193,6 +201,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       searcher,
       stopwatch,
       access,
+      publishedKeys: keys.published,
       collector,
       metrics,
       vectors: vectorsOf(db, model),
@@ -205,6 +214,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       degraded: () => degradedParts(redis, hints),
       async close() {
         await thread?.stop();
+        clearInterval(cleaning);
         await recall.stop();
         await collector.stop();
         await append.idle();
@@ -342,6 +352,23 @@ async function openProvider(config: Config): Promise<Provider | null> {
     embedderOf: (name) => createOpenAiEmbedder(embedding, { model: name }),
     chatModel: createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 }),
   };
+}
+
+const attemptsCleanedEveryMs = 600_000;
+
+/** @throws BadTokenKeys */
+async function readTokenKeys({ jwtKeys, jwtSecret, dataDir }: Config): Promise<TokenKeys> {
+  const ofSecret = (): Uint8Array => (jwtSecret === null ? keepJwtSecret(dataDir) : Buffer.from(jwtSecret));
+  if (jwtKeys === null) return createTokenKeys([keyOfSecret(ofSecret())]);
+  try {
+    const given = await parseTokenKeys(isInlineKeys(jwtKeys) ? jwtKeys : readFileSync(jwtKeys, 'utf8'));
+    return createTokenKeys([...given, ...(jwtSecret === null ? [] : [keyOfSecret(Buffer.from(jwtSecret))])]);
+  } catch (error) {
+    if (error instanceof BadTokenKeys) throw new BadTokenKeys(`JWT_KEYS: ${error.message}`);
+    // Without the text: what was meant as keys may have been taken for a path.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw new BadTokenKeys(`JWT_KEYS names a file that cannot be read (${code})`);
+  }
 }
 
 function startRecall(

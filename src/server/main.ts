@@ -1,6 +1,7 @@
 /** The process: environment → config → deps → app → listen → drain on SIGTERM. */
 import { constants } from 'node:os';
 import type { FastifyInstance } from 'fastify';
+import { BadTokenKeys } from './access/token-keys.ts';
 import { createApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
 import { createDeps, type Deps } from './deps.ts';
@@ -98,6 +99,7 @@ function addressOf(app: FastifyInstance, host: string): string {
 /** One line for what the person who starts it can mend; everything else is a fault of ours and shows where. */
 function explain(error: unknown, config: Config): string {
   if (
+    error instanceof BadTokenKeys ||
     error instanceof DataDirInUse ||
     error instanceof SchemaTooNew ||
     error instanceof MigrationChanged ||

@@ -168,11 +168,15 @@ export interface ServerFixture {
 }
 
 /** A server for the suite that calls this, on a database of its own. */
-/** @param env further settings of the server. */
-export function useServer(open: OpenTestDatabase, env: Readonly<Record<string, string>> = {}): ServerFixture {
+/** @param env further settings of the server. @param now its clock; default: the system's. */
+export function useServer(
+  open: OpenTestDatabase,
+  env: Readonly<Record<string, string>> = {},
+  now: () => number = Date.now,
+): ServerFixture {
   let running: TestServer | undefined;
   beforeAll(async () => {
-    running = await startTestServer({ database: await open(), env });
+    running = await startTestServer({ database: await open(), env, now });
   });
   afterAll(() => running?.[Symbol.asyncDispose]());
   const server = (): TestServer => {

@@ -1,7 +1,7 @@
-/** Access tokens: JSON Web Tokens (RFC 7519), HS256. Short-lived; whether their session still stands is asked each time. */
-import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+/** Access tokens: JSON Web Tokens (RFC 7519). Short-lived; whether their session still stands is asked each time. */
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { type DeviceId, parseId, type SessionId, type UserId } from '../../core/ids.ts';
-import { sha256 } from '../infra/bytes.ts';
+import type { TokenKey, TokenKeys } from './token-keys.ts';
 
 export interface AccessTokenClaims {
   readonly userId: UserId;
@@ -19,24 +19,23 @@ export interface AccessTokens {
 }
 
 const issuer = 'aibrain';
-const algorithm = 'HS256';
 /** No token of ours comes near; what does is refused before any work. */
 const maxTokenChars = 2_048;
 
-export function createAccessTokens(secret: Uint8Array, now: () => number): AccessTokens {
-  const kid = sha256(Buffer.from('aibrain kid'), secret).toString('base64url').slice(0, 8);
+export function createAccessTokens({ signing, byId }: TokenKeys, now: () => number): AccessTokens {
   return {
     sign: (claims) =>
       new SignJWT({ sid: claims.sessionId, did: claims.deviceId, dev: claims.deviceOrdinal })
-        .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid })
+        .setProtectedHeader({ alg: signing.algorithm, typ: 'JWT', kid: signing.kid })
         .setIssuer(issuer)
         .setSubject(claims.userId)
         .setIssuedAt(Math.floor(now() / 1000))
         .setExpirationTime(Math.floor(claims.expiresAt / 1000))
-        .sign(secret),
+        .sign(signing.signing ?? signing.verifying),
     async verify(token) {
       if (token.length > maxTokenChars) return null;
-      const payload = await verifiedPayload(token, secret, now());
+      const key = byId.get(keyIdOf(token) ?? '');
+      const payload = key === undefined ? null : await verifiedPayload(token, key, now());
       const userId = parseId<UserId>(payload?.sub);
       const sessionId = parseId<SessionId>(payload?.['sid']);
       if (userId === null || sessionId === null || payload?.exp === undefined) return null;
@@ -45,10 +44,20 @@ export function createAccessTokens(secret: Uint8Array, now: () => number): Acces
   };
 }
 
-async function verifiedPayload(token: string, secret: Uint8Array, nowMs: number): Promise<JWTPayload | null> {
+function keyIdOf(token: string): string | undefined {
   try {
-    const options = { algorithms: [algorithm], issuer, requiredClaims: ['sub', 'sid', 'exp'], currentDate: new Date(nowMs) };
-    return (await jwtVerify(token, secret, options)).payload;
+    return decodeProtectedHeader(token).kid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The algorithm is the key's own, whatever the token says. */
+async function verifiedPayload(token: string, key: TokenKey, nowMs: number): Promise<JWTPayload | null> {
+  const requiredClaims = ['sub', 'sid', 'exp'];
+  try {
+    const options = { algorithms: [key.algorithm], issuer, requiredClaims, currentDate: new Date(nowMs) };
+    return (await jwtVerify(token, key.verifying, options)).payload;
   } catch (error) {
     if (error instanceof errors.JOSEError) return null;
     throw error;

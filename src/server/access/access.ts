@@ -1,9 +1,10 @@
 /** Accounts, sessions, tokens and devices: what the edges ask of access. */
-import type { DeviceId, UserId } from '../../core/ids.ts';
+import type { DeviceId, SessionId, UserId } from '../../core/ids.ts';
 import type { Result } from '../../core/result.ts';
 import type { Replica } from '../command/append-request.ts';
 import type { Database } from '../infra/database.ts';
 import type { AccessDeps } from './access-deps.ts';
+import { accessLimits } from './access-limits.ts';
 import { createAccessTokens } from './access-token.ts';
 import {
   type Account,
@@ -14,7 +15,18 @@ import {
   type Settings,
   writeSettings,
 } from './account.ts';
+import { looksLikeApiKey } from './api-key.ts';
+import {
+  type ApiKeyInfo,
+  type ApiKeyRefusal,
+  type ApiKeyRequest,
+  createApiKey,
+  listApiKeys,
+  type MadeApiKey,
+  revokeApiKey,
+} from './api-keys.ts';
 import { type AuthenticationRefusal, authenticate } from './authenticate.ts';
+import { authenticateKey } from './authenticate-key.ts';
 import type { DeviceRefusal } from './claim-device.ts';
 import type { Credentials, Login, WeakPassword } from './credentials.ts';
 import { deleteUser } from './delete-user.ts';
@@ -23,10 +35,14 @@ import { endSessions } from './end-sessions.ts';
 import { createEndedSessions, type EndedSession, type EndedSessions } from './ended-sessions.ts';
 import { type EndedOpenSession, findEnded, type OpenSession } from './find-ended.ts';
 import { type LoginRefusal, login } from './login.ts';
+import { createLoginAttempts, type LoginAttempts } from './login-attempts.ts';
+import { createPasswords } from './passwords.ts';
 import type { Principal } from './principal.ts';
+import type { PasswordRefusal } from './prove-password.ts';
 import { type RefreshRefusal, type Renewal, refresh } from './refresh.ts';
 import { type RegisterRefusal, register } from './register.ts';
 import { createSessionCache } from './session-cache.ts';
+import type { TokenKeys } from './token-keys.ts';
 
 export type { Principal };
 
@@ -35,9 +51,9 @@ export interface Access {
   login(credentials: Credentials): Promise<Result<Login, LoginRefusal>>;
   refresh(refreshToken: string): Promise<Result<Renewal, RefreshRefusal>>;
   logout(principal: Principal): Promise<void>;
-  /** Without asking anybody: who has shown this token within the last moment (SESSION_CACHE_MS). Null: not known, ask. */
+  /** Without asking anybody: who has shown this token or key within the last moment (SESSION_CACHE_MS). Null: not known, ask. */
   recognize(token: string): Principal | null;
-  /** Asks the database each time, for what lasts: a socket. */
+  /** An access token or an API key. Asks the database each time, for what lasts: a socket. */
   authenticate(token: string): Promise<Result<Principal, AuthenticationRefusal>>;
   readAccount(userId: UserId): Promise<Account | null>;
   countOwned(userId: UserId): Promise<AccountCounts>;
@@ -45,8 +61,11 @@ export interface Access {
   changePassword(
     principal: Principal,
     passwords: { readonly current: string; readonly next: string },
-  ): Promise<Result<void, WeakPassword | { readonly code: 'invalid_credentials' }>>;
-  deleteUser(userId: UserId, password: string): Promise<Result<void, 'invalid_credentials'>>;
+  ): Promise<Result<void, WeakPassword | PasswordRefusal>>;
+  deleteUser(principal: Principal, password: string): Promise<Result<void, PasswordRefusal>>;
+  createApiKey(userId: UserId, asked: ApiKeyRequest): Promise<Result<MadeApiKey, ApiKeyRefusal>>;
+  listApiKeys(userId: UserId, page: { readonly after: SessionId | null; readonly limit: number }): Promise<readonly ApiKeyInfo[]>;
+  revokeApiKey(userId: UserId, id: SessionId): Promise<Result<void, 'unknown_api_key'>>;
   listDevices(userId: UserId, page: { readonly after: number; readonly limit: number }): Promise<readonly Device[]>;
   revokeDevice(userId: UserId, id: DeviceId): Promise<Result<void, 'unknown_device'>>;
   /** For HELLO: the replica of this id, registered if it is new. Ask again to learn whether it was revoked since. */
@@ -67,8 +86,8 @@ export interface CreateAccessDeps {
   readonly now: () => number;
   /** Monotonic, ms. */
   readonly stopwatch: () => number;
-  /** Signs access tokens; at least 32 bytes. */
-  readonly secret: Uint8Array;
+  /** Of access tokens. */
+  readonly keys: TokenKeys;
 }
 
 export interface AccessOptions {
@@ -76,15 +95,25 @@ export interface AccessOptions {
   readonly refreshTokenMs: number;
   /** How long a token that was found good is taken without asking again, ms. */
   readonly sessionCacheMs: number;
+  /** Whether guessing passwords gets slower. Not where logins are measured. */
+  readonly limitsAttempts: boolean;
 }
 
 export function createAccess(
-  { db, now, stopwatch, secret }: CreateAccessDeps,
+  { db, now, stopwatch, keys }: CreateAccessDeps,
   { sessionCacheMs, ...options }: AccessOptions,
 ): Access {
   const ended = createEndedSessions();
   const cache = createSessionCache({ ended, now, stopwatch }, sessionCacheMs);
-  const deps: AccessDeps = { db, now, tokens: createAccessTokens(secret, now), ended, ...options };
+  const deps: AccessDeps = {
+    db,
+    now,
+    tokens: createAccessTokens(keys, now),
+    ended,
+    passwords: createPasswords({ atATime: accessLimits.hashesAtATime, waiting: accessLimits.hashesWaiting }),
+    attempts: options.limitsAttempts ? createLoginAttempts(db, now) : unlimitedAttempts,
+    ...options,
+  };
   return {
     register: (credentials) => register(deps, credentials),
     login: (credentials) => login(deps, credentials),
@@ -96,7 +125,7 @@ export function createAccess(
     recognize: (token) => cache.find(token),
     async authenticate(token) {
       const reading = cache.begin();
-      const principal = await authenticate(deps, token);
+      const principal = await (looksLikeApiKey(token) ? authenticateKey(deps, token) : authenticate(deps, token));
       if (principal.ok) cache.keep(token, principal.value, reading);
       return principal;
     },
@@ -104,7 +133,10 @@ export function createAccess(
     countOwned: (userId) => countOwned(deps, userId),
     writeSettings: (userId, settings) => writeSettings(deps, userId, settings),
     changePassword: (principal, passwords) => changePassword(deps, principal, passwords),
-    deleteUser: (userId, password) => deleteUser(deps, userId, password),
+    deleteUser: (principal, password) => deleteUser(deps, principal, password),
+    createApiKey: (userId, asked) => createApiKey(deps, userId, asked),
+    listApiKeys: (userId, page) => listApiKeys(deps, userId, page),
+    revokeApiKey: (userId, id) => revokeApiKey(deps, userId, id),
     listDevices: (userId, page) => listDevices(deps, userId, page),
     revokeDevice: (userId, id) => revokeDevice(deps, userId, id),
     openReplica: (principal, id) => openReplica(deps, principal, id),
@@ -114,3 +146,9 @@ export function createAccess(
     endedElsewhere: (elsewhere) => ended.tell(elsewhere, 'elsewhere'),
   };
 }
+
+const unlimitedAttempts: LoginAttempts = {
+  begin: async ({ userId }) => ({ ok: true, value: { userId, source: new Uint8Array() } }),
+  succeed: async () => undefined,
+  welcome: async () => undefined,
+};

@@ -5,8 +5,9 @@ import type { AccessDeps } from './access-deps.ts';
 import type { User, WeakPassword } from './credentials.ts';
 import { endSessions } from './end-sessions.ts';
 import { lockUser } from './lock-user.ts';
-import { hashPassword, verifyPassword, weaknessOf } from './password.ts';
+import { weaknessOf } from './password-weakness.ts';
 import type { Principal } from './principal.ts';
+import { type PasswordRefusal, provePassword } from './prove-password.ts';
 
 export type Settings = Readonly<Record<string, unknown>>;
 
@@ -22,8 +23,6 @@ export interface AccountCounts {
   /** Open. */
   readonly conflicts: number;
 }
-
-type Refusal<Code> = Result<void, Code>;
 
 export async function readAccount({ db }: Pick<AccessDeps, 'db'>, userId: UserId): Promise<Account | null> {
   const row = await db.kysely
@@ -51,37 +50,26 @@ export async function writeSettings({ db }: Pick<AccessDeps, 'db'>, userId: User
   await db.kysely.updateTable('users').set({ settings: text }).where('user_id', '=', userId).execute();
 }
 
-/** Every other session ends. */
+/** Every other session ends, and with them the API keys: whoever knew the password may have made some. */
 export async function changePassword(
   deps: AccessDeps,
   principal: Principal,
   passwords: { readonly current: string; readonly next: string },
-): Promise<Refusal<WeakPassword | { readonly code: 'invalid_credentials' }>> {
+): Promise<Result<void, WeakPassword | PasswordRefusal>> {
   const { userId, sessionId } = principal;
-  const user = await readCredentials(deps, userId);
-  if (!(await verifyPassword(user?.passwordHash ?? null, passwords.current))) return err({ code: 'invalid_credentials' });
-  const weakness = weaknessOf(passwords.next, user?.email ?? '');
+  const proof = await provePassword(deps, principal, passwords.current);
+  if (!proof.ok) return proof;
+  const user = proof.value;
+  const weakness = weaknessOf(passwords.next, user.email);
   if (weakness !== null) return err({ code: 'weak_password', weakness });
-  const password_hash = await hashPassword(passwords.next);
+  const password_hash = await deps.passwords.hash(passwords.next);
   const ended = await deps.db.transaction(async (tx) => {
     // Of two changes at the same time the first counts: the second was checked against a password that is none any more.
-    if ((await lockUser(tx, userId))?.passwordHash !== user?.passwordHash) return null;
+    if ((await lockUser(tx, userId))?.passwordHash !== user.passwordHash) return null;
     await tx.kysely.updateTable('users').set({ password_hash }).where('user_id', '=', userId).execute();
     return await endSessions(tx, userId, new Date(deps.now()), { except: sessionId });
   });
   if (ended === null) return err({ code: 'invalid_credentials' });
   for (const other of ended) deps.ended.tell({ userId, sessionId: other });
   return ok(undefined);
-}
-
-export async function isPasswordOf(deps: Pick<AccessDeps, 'db'>, userId: UserId, password: string): Promise<boolean> {
-  return await verifyPassword((await readCredentials(deps, userId))?.passwordHash ?? null, password);
-}
-
-async function readCredentials({ db }: Pick<AccessDeps, 'db'>, userId: UserId) {
-  return await db.kysely
-    .selectFrom('users')
-    .select(['email', 'password_hash as passwordHash'])
-    .where('user_id', '=', userId)
-    .executeTakeFirst();
 }

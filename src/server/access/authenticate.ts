@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../../core/result.ts';
 import type { Statement } from '../infra/database.ts';
 import type { AccessDeps } from './access-deps.ts';
 import type { Principal } from './principal.ts';
+import { allScopes } from './scopes.ts';
 
 const sessionStatement: Statement = {
   name: 'authenticate',
@@ -40,5 +41,7 @@ export async function authenticate(
     device: { ordinal: session.ordinal, id: session.id },
     deviceName: session.name,
     tokenExpiresAt: claims.expiresAt,
+    scopes: allScopes,
+    isApiKey: false,
   });
 }

@@ -7,6 +7,8 @@ export interface Credentials {
   /** Trimmed and in lower case. */
   readonly email: string;
   readonly password: string;
+  /** IP address that they come from. */
+  readonly address: string;
   readonly device?: DeviceClaim | undefined;
 }
 

@@ -1,9 +1,9 @@
 /** The right to be forgotten: every row of a user, in every table, in one transaction. */
-import type { UserId } from '../../core/ids.ts';
-import { err, ok, type Result } from '../../core/result.ts';
+import { ok, type Result } from '../../core/result.ts';
 import type { Tables } from '../infra/tables.ts';
 import type { AccessDeps } from './access-deps.ts';
-import { isPasswordOf } from './account.ts';
+import type { Principal } from './principal.ts';
+import { type PasswordRefusal, provePassword } from './prove-password.ts';
 
 /**
  * The order in which the tables are emptied; the compiler asks for every table there is. The head goes first: appends wait
@@ -23,20 +23,24 @@ const orderByTable: Readonly<Record<keyof Tables, number>> = {
   ingested_messages: 10,
   epochs: 11,
   refresh_tokens: 12,
-  sessions: 13,
-  devices: 14,
-  accounts: 15,
-  users: 16,
+  api_keys: 13,
+  login_attempts: 14,
+  sessions: 15,
+  devices: 16,
+  accounts: 17,
+  users: 18,
 };
 
 const tables = (Object.keys(orderByTable) as (keyof Tables)[]).sort((a, b) => orderByTable[a] - orderByTable[b]);
 
 export async function deleteUser(
-  deps: Pick<AccessDeps, 'db' | 'ended'>,
-  userId: UserId,
+  deps: Pick<AccessDeps, 'db' | 'ended' | 'attempts' | 'passwords'>,
+  principal: Principal,
   password: string,
-): Promise<Result<void, 'invalid_credentials'>> {
-  if (!(await isPasswordOf(deps, userId, password))) return err('invalid_credentials');
+): Promise<Result<void, PasswordRefusal>> {
+  const { userId } = principal;
+  const proof = await provePassword(deps, principal, password);
+  if (!proof.ok) return proof;
   await deps.db.transaction(
     async (tx) => {
       const user = await tx.kysely.selectFrom('users').select('email').where('user_id', '=', userId).executeTakeFirst();

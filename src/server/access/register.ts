@@ -11,7 +11,7 @@ import { clockToBytes, stateHashToBytes } from '../log/log-bytes.ts';
 import type { AccessDeps } from './access-deps.ts';
 import type { DeviceClaim } from './claim-device.ts';
 import type { Credentials, Login, WeakPassword } from './credentials.ts';
-import { hashPassword, weaknessOf } from './password.ts';
+import { weaknessOf } from './password-weakness.ts';
 import { issueToken, type StartedSession, startSession } from './start-session.ts';
 
 export type RegisterRefusal = WeakPassword | { readonly code: 'email_taken' };
@@ -22,13 +22,14 @@ export async function register(deps: AccessDeps, credentials: Credentials): Prom
   if (weakness !== null) return err({ code: 'weak_password', weakness });
   const createdAt = deps.now();
   const userId = v7({ msecs: createdAt }) as UserId;
-  const passwordHash = await hashPassword(password);
+  const passwordHash = await deps.passwords.hash(password);
   try {
     const session = await deps.db.transaction(async (tx) => {
       await insertUser(tx, { userId, email, passwordHash, createdAt: new Date(createdAt) });
       return await firstSession(tx, deps, userId, device ?? {});
     });
     const { device: own, refreshToken } = session;
+    await deps.attempts.welcome({ userId, address: credentials.address });
     return ok({ user: { id: userId, email, createdAt }, device: own, refreshToken, ...(await issueToken(deps, session)) });
   } catch (error) {
     if (error instanceof DatabaseError && error.constraint === 'accounts_pkey') return err({ code: 'email_taken' });

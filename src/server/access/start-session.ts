@@ -60,7 +60,12 @@ export async function insertRefreshToken(tx: Queryable, token: RefreshToken, exp
 /** Used refresh tokens are kept while a thief could try them, ended sessions while an access token could name them; no longer. */
 export async function deleteExpired(tx: Queryable, userId: UserId, at: Date): Promise<void> {
   await tx.kysely.deleteFrom('refresh_tokens').where('user_id', '=', userId).where('expires_at', '<', at).execute();
-  await tx.kysely.deleteFrom('sessions').where('user_id', '=', userId).where('expires_at', '<', at).execute();
+  // Those of API keys go with the keys, and with their devices (api-keys.ts).
+  await tx.query(
+    `delete from sessions s where s.user_id = $1::uuid and s.expires_at < $2::timestamptz
+      and not exists (select from api_keys k where k.user_id = s.user_id and k.id = s.id)`,
+    [userId, at],
+  );
 }
 
 export async function issueToken(

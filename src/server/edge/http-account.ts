@@ -5,7 +5,7 @@ import type { UserId } from '../../core/ids.ts';
 import type { Access } from '../access/access.ts';
 import { authRates } from './auth-rates.ts';
 import { accountSchema, meSchema, passwordChangeSchema, passwordProofSchema, settingsChangeSchema } from './auth-schemas.ts';
-import { type AuthDeps, accepted, toIso } from './http-auth.ts';
+import { type AuthDeps, accepted, toIso, toRefusal } from './http-auth.ts';
 import { route } from './route.ts';
 
 const tag = 'account';
@@ -50,6 +50,7 @@ function registerSettings(app: FastifyInstance, access: Access): void {
       examples: { 'Settings of a client': { settings: { theme: 'dark', capture: { enabled: true } } } },
       tag,
       auth: true,
+      scope: 'admin',
       body: settingsChangeSchema,
       answers: { 200: accountSchema },
     },
@@ -66,16 +67,17 @@ function registerPassword(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/password',
-      summary: 'Change the password; every other session ends',
+      summary: 'Change the password; every other session and every API key ends',
       operationId: 'changePassword',
       description: 'This session goes on. The sockets of the others close.',
       examples: { 'The present password and the next': { current: 'a long passphrase', next: 'another long passphrase' } },
       tag,
       auth: true,
+      scope: 'admin',
       perMinute: authRates.password,
       body: passwordChangeSchema,
       answers: { 204: null },
-      errors: ['invalid_credentials', 'weak_password'],
+      errors: ['invalid_credentials', 'weak_password', 'too_many_attempts', 'overloaded'],
     },
     async ({ principal, body }) => {
       accepted(await access.changePassword(principal, body), 'next');
@@ -96,14 +98,15 @@ function registerErasure(app: FastifyInstance, access: Access): void {
       examples: { 'The password as a proof': { password: 'a long passphrase' } },
       tag,
       auth: true,
+      scope: 'admin',
       perMinute: authRates.password,
       body: passwordProofSchema,
       answers: { 204: null },
-      errors: ['invalid_credentials'],
+      errors: ['invalid_credentials', 'too_many_attempts', 'overloaded'],
     },
     async ({ principal, body }) => {
-      const deleted = await access.deleteUser(principal.userId, body.password);
-      if (!deleted.ok) throw new AppError(deleted.error);
+      const deleted = await access.deleteUser(principal, body.password);
+      if (!deleted.ok) throw toRefusal(deleted.error);
       return { status: 204 };
     },
   );

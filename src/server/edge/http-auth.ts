@@ -1,9 +1,10 @@
 /** /auth: accounts and sessions. */
 import type { FastifyInstance } from 'fastify';
-import { AppError } from '../../core/errors.ts';
+import { AppError, type ErrorCode } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 import type { Access } from '../access/access.ts';
 import type { Login, WeakPassword } from '../access/credentials.ts';
+import type { TooManyAttempts } from '../access/login-attempts.ts';
 import { authRates } from './auth-rates.ts';
 import { credentialsSchema, loginSchema, refreshSchema, renewalSchema } from './auth-schemas.ts';
 import { route } from './route.ts';
@@ -43,9 +44,12 @@ function registerRegister(app: FastifyInstance, access: Access): void {
       perMinute: authRates.register,
       body: credentialsSchema,
       answers: { 201: loginSchema },
-      errors: ['email_taken', 'weak_password'],
+      errors: ['email_taken', 'weak_password', 'overloaded'],
     },
-    async ({ body }) => ({ status: 201, body: toLogin(accepted(await access.register(body), 'password')) }),
+    async ({ body, request }) => {
+      const registered = await access.register({ ...body, address: request.ip });
+      return { status: 201, body: toLogin(accepted(registered, 'password')) };
+    },
   );
 }
 
@@ -64,11 +68,11 @@ function registerLogin(app: FastifyInstance, access: Access): void {
       perMinute: authRates.login,
       body: credentialsSchema,
       answers: { 200: loginSchema },
-      errors: ['invalid_credentials', 'device_revoked', 'too_many_devices'],
+      errors: ['invalid_credentials', 'too_many_attempts', 'device_revoked', 'too_many_devices', 'overloaded'],
     },
-    async ({ body }) => {
-      const login = await access.login(body);
-      if (!login.ok) throw new AppError(login.error);
+    async ({ body, request }) => {
+      const login = await access.login({ ...body, address: request.ip });
+      if (!login.ok) throw toRefusal(login.error);
       return { status: 200, body: toLogin(login.value) };
     },
   );
@@ -108,11 +112,13 @@ function registerLogout(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/logout',
-      summary: 'End this session',
+      summary: 'End this session; of an API key: revoke it',
       operationId: 'logout',
       description: 'Its tokens are refused from then on, on every node, and its sockets close.',
       tag,
       auth: true,
+      // Whoever has a key may give it up.
+      scope: 'read',
       answers: { 204: null },
     },
     async ({ principal }) => {
@@ -122,14 +128,20 @@ function registerLogout(app: FastifyInstance, access: Access): void {
   );
 }
 
-type PasswordRefusal = WeakPassword | { readonly code: 'email_taken' | 'invalid_credentials' };
+type Refusal = WeakPassword | TooManyAttempts | { readonly code: 'email_taken' | 'invalid_credentials' };
 
 /** @param field the one that holds the new password. */
-export function accepted<T>(result: Result<T, PasswordRefusal>, field: string): T {
+export function accepted<T>(result: Result<T, Refusal>, field: string): T {
   if (result.ok) return result.value;
   const { error } = result;
   if (error.code === 'weak_password') throw new AppError(error.code, undefined, [{ path: field, message: error.weakness }]);
-  throw new AppError(error.code);
+  throw toRefusal(error);
+}
+
+export function toRefusal(error: { readonly code: ErrorCode } | TooManyAttempts): AppError {
+  if (!('retryAfterSeconds' in error)) return new AppError(error.code);
+  const { code, retryAfterSeconds } = error;
+  return new AppError(code, `Try again in ${retryAfterSeconds} s.`, [], { retryAfterSeconds });
 }
 
 export const toIso = (unixMs: number): string => new Date(unixMs).toISOString();

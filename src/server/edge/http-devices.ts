@@ -49,6 +49,7 @@ function registerList(app: FastifyInstance, access: Access): void {
       description: '`lag` is how many events a device has not confirmed. Revoked ones are not listed.',
       tag,
       auth: true,
+      scope: 'admin',
       query: pageSchema,
       answers: { 200: z.object({ devices: z.array(deviceSchema), nextCursor: z.string().nullable() }) },
     },
@@ -72,6 +73,7 @@ function registerRevoke(app: FastifyInstance, access: Access): void {
       description: 'Also of one that is lost. What it wrote stays; a new login there needs a new device id.',
       tag,
       auth: true,
+      scope: 'admin',
       params: z.object({
         id: idSchema<DeviceId>().register(z.globalRegistry, { description: 'Of the device.', format: 'uuid' }),
       }),

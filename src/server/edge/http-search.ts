@@ -114,6 +114,7 @@ export function registerSearchRoute(app: FastifyInstance, { searcher, vectors, a
       },
       tag: 'memories',
       auth: true,
+      scope: 'read',
       body: searchSchema,
       answers: { 200: answerSchema },
       errors: ['embedding_unavailable'],

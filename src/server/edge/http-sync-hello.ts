@@ -59,6 +59,7 @@ function registerHello(app: FastifyInstance, deps: SyncHelloDeps): void {
       },
       tag,
       auth: true,
+      scope: 'read',
       // As in a frame, what is not known is ignored.
       body: z.object(helloBody),
       answers: {

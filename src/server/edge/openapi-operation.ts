@@ -4,7 +4,7 @@ import { type ErrorCode, errorTable } from '../../core/errors.ts';
 import { answerHeaderTexts, type CommonHeader, commonHeaderTexts, requestHeaderTexts } from './header-texts.ts';
 import type { Json, SchemaWriter } from './openapi-schemas.ts';
 import { problemMediaType } from './problem.ts';
-import type { Answers, DeclaredRoute } from './route.ts';
+import { type Answers, type DeclaredRoute, scopeOf } from './route.ts';
 
 type Spec = DeclaredRoute['spec'];
 
@@ -16,7 +16,8 @@ export function toOperation(route: DeclaredRoute, writer: SchemaWriter): Json {
     summary: spec.summary,
     ...(spec.description !== undefined && { description: spec.description }),
     tags: [spec.tag],
-    security: spec.auth ? [{ bearer: [] }] : [],
+    // Of other kinds than OAuth, the list names the roles that are needed (OpenAPI 3.1 §4.8.30).
+    security: spec.auth ? [{ bearer: [scopeOf(spec)] }] : [],
     parameters: [
       ...toParameters(spec.params, 'path', writer),
       ...toParameters(spec.query, 'query', writer),
@@ -112,7 +113,7 @@ function errorsOf({ path, spec }: DeclaredRoute): readonly ErrorCode[] {
   if (spec.params !== undefined || spec.query !== undefined || spec.body !== undefined) codes.push('invalid_request');
   if (spec.body !== undefined) codes.push('too_large', 'unsupported_media_type');
   if (spec.body !== undefined && !isStreamed(spec)) codes.push('invalid_json');
-  if (spec.auth) codes.push('unauthorized', 'device_revoked');
+  if (spec.auth) codes.push('unauthorized', 'device_revoked', 'insufficient_scope');
   if (spec.perMinute !== undefined) codes.push('rate_limited');
   if (path.startsWith('/api/')) codes.push('internal_error', 'overloaded', 'unavailable');
   return [...new Set<ErrorCode>(codes)];

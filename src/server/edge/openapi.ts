@@ -36,7 +36,7 @@ export function createOpenApi(routes: readonly DeclaredRoute[], version: string)
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          bearerFormat: 'JWT',
+          bearerFormat: 'JWT or API key (aib_…)',
           description: 'The `token` of register, login or refresh, or an API key.',
         },
       },

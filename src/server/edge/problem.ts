@@ -34,7 +34,8 @@ export function sendProblem(error: AppError, request: FastifyRequest, reply: Fas
   // Errors of the router come before the hook that sets it.
   reply.header('x-request-id', request.id);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
-  if (problem.status === 503) reply.header('retry-after', error.members['retryAfterSeconds'] ?? retryAfterSeconds);
+  const waitSeconds = error.members['retryAfterSeconds'];
+  if (problem.status === 503 || waitSeconds !== undefined) reply.header('retry-after', waitSeconds ?? retryAfterSeconds);
   return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
 }
 

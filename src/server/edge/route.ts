@@ -6,10 +6,11 @@
  *       async ({ params, principal }) => ({ status: 200, body: await deps.things.read(principal.userId, params.id) }));
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, preParsingHookHandler } from 'fastify';
 import type { z } from 'zod';
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
+import { allows, type Scope } from '../access/scopes.ts';
 import { toFieldErrors } from './field-errors.ts';
 import type { AnswerHeader, RequestHeader } from './header-texts.ts';
 
@@ -46,6 +47,8 @@ export interface RouteSpec<Params, Query, Body, Given extends Answers, Auth exte
   readonly tag: string;
   /** Whether a token is needed. */
   readonly auth: Auth;
+  /** What an API key needs. Default: read for GET, write for the rest. */
+  readonly scope?: Scope;
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
@@ -112,7 +115,7 @@ export function route<
     method: spec.method,
     url: spec.url,
     // Behind the limits of the address, which count what is refused too, and before the body is read.
-    preParsing: spec.auth ? [(request, reply, _payload, done) => app.authenticate.call(app, request, reply, done)] : [],
+    preParsing: spec.auth ? [createDoor(app, scopeOf(spec))] : [],
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
     async handler(request, reply) {
@@ -122,6 +125,21 @@ export function route<
       return sendAnswer(reply, await handler(input));
     },
   });
+}
+
+/** What a key needs for a route. */
+export function scopeOf({ method, scope }: Pick<AnySpec, 'method' | 'scope'>): Scope {
+  return scope ?? (method === 'GET' ? 'read' : 'write');
+}
+
+/** Who is asking, and whether what they hold is enough for this route. */
+function createDoor(app: FastifyInstance, needed: Scope): preParsingHookHandler {
+  return (request, reply, _payload, done) =>
+    app.authenticate.call(app, request, reply, (error) => {
+      if (error !== undefined) return done(error);
+      const isAllowed = allows(request.principal?.scopes ?? [], needed);
+      done(isAllowed ? null : new AppError('insufficient_scope', `The key needs the scope ${needed}.`));
+    });
 }
 
 function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {

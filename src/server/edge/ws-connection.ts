@@ -9,6 +9,7 @@ import { hasFlag, isRepair, type Opened } from '../../sync/answer-hello.ts';
 import { openSession, type SessionLimits, type SessionState, step } from '../../sync/server-session.ts';
 import type { Effect, Input, PushAnswer } from '../../sync/session-io.ts';
 import type { Access, Principal } from '../access/access.ts';
+import { allows } from '../access/scopes.ts';
 import type { Replica } from '../command/append-request.ts';
 import type { Collector } from '../command/collector.ts';
 import type { GroupCommit } from '../command/group-commit.ts';
@@ -261,6 +262,7 @@ export class SyncConnection {
 
   async #push(push: Push): Promise<PushAnswer> {
     if (this.#principal === null || this.#replica === null) return { kind: 'failed', code: 'unauthorized' };
+    if (!allows(this.#principal.scopes, 'write')) return { kind: 'failed', code: 'insufficient_scope' };
     const { userId } = this.#principal;
     try {
       const { firstCounter, base, ops } = push;

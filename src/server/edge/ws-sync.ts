@@ -1,12 +1,14 @@
 /** `WS /api/v1/sync`: upgrades, and the sockets of this process. */
 import websocket from '@fastify/websocket';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { Access } from '../access/access.ts';
+import type { Config } from '../config.ts';
 import type { Draining } from './draining.ts';
 import { startEndedPoll } from './ended-poll.ts';
 import { comeBackWithinMs, leaveInTurn } from './leave-in-turn.ts';
 import type { SyncMetrics } from './metrics.ts';
+import { createOriginCheck, isSameOrigin } from './origins.ts';
 import { sendProblem } from './problem.ts';
 import { syncSocketPath } from './sync-socket-door.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
@@ -14,7 +16,7 @@ import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connect
 export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
   readonly access: Access;
   readonly metrics: SyncMetrics;
-  readonly config: { readonly sessionPollMs: number; readonly drainSeconds: number };
+  readonly config: Pick<Config, 'sessionPollMs' | 'drainSeconds' | 'corsOrigins' | 'queryToken'>;
   readonly draining: Pick<Draining, 'isOn' | 'onBegin'>;
   /** In [0, 1). */
   readonly random: () => number;
@@ -41,6 +43,7 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
   app.route<{ Querystring: { token?: string } }>({
     method: 'GET',
     url: syncSocketPath,
+    onRequest: createUpgradeCheck(deps.config),
     // A request that asks for no upgrade; without this its answer would be an empty one.
     handler: (request, reply) => sendProblem(new AppError('not_found', 'Here is a WebSocket only.'), request, reply),
     wsHandler: (socket, request) => {
@@ -74,6 +77,18 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     stopListening();
     stopPoll();
   });
+}
+
+/** A page of another origin opens no socket here; whoever sends no origin is no page. */
+function createUpgradeCheck({ corsOrigins, queryToken }: SyncSocketDeps['config']): onRequestAsyncHookHandler {
+  const isAllowed = createOriginCheck(corsOrigins);
+  return async ({ headers, query }) => {
+    const { origin, host } = headers;
+    if (origin !== undefined && !isAllowed(origin) && !isSameOrigin(origin, host)) throw new AppError('origin_refused');
+    if (queryToken === 'refuse' && Object.hasOwn(query as object, 'token')) {
+      throw new AppError('unauthorized', 'A token does not belong in a URL: send it in HELLO.');
+    }
+  };
 }
 
 type Ended = Parameters<Parameters<Access['endedSessions']['listen']>[0]>[0];

@@ -20,6 +20,17 @@ export interface Tables {
   };
   sessions: { user_id: string; id: string; device: number; created_at: Date; expires_at: Date; ended_at: Date | null };
   refresh_tokens: { user_id: string; hash: Uint8Array; session_id: string; expires_at: Date; used_at: Date | null };
+  api_keys: {
+    user_id: string;
+    id: string;
+    hash: Uint8Array;
+    name: string;
+    scopes: string[];
+    created_at: Date;
+    expires_at: Date | null;
+    last_used_at: Date | null;
+  };
+  login_attempts: { user_id: string; source: Uint8Array; failures: number; last_at: Date; succeeded_at: Date | null };
   user_heads: {
     user_id: string;
     epoch: string;

@@ -3,6 +3,7 @@ import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import type { DeviceId, SessionId, UserId } from '../../../src/core/ids.ts';
 import { createAccessTokens } from '../../../src/server/access/access-token.ts';
+import { createTokenKeys, keyOfSecret } from '../../../src/server/access/token-keys.ts';
 
 const secret = Buffer.alloc(32, 1);
 const start = Date.UTC(2026, 0, 1);
@@ -14,7 +15,8 @@ const claims = {
   expiresAt: start + 60_000,
 };
 const { userId, sessionId, expiresAt } = claims;
-const tokens = createAccessTokens(secret, () => start);
+const key = keyOfSecret(secret);
+const tokens = createAccessTokens(createTokenKeys([key]), () => start);
 
 describe('access tokens', () => {
   it('say what they were signed with', async () => {
@@ -40,7 +42,7 @@ describe('access tokens', () => {
 
   const jwt = (sid: unknown = sessionId, alg = 'HS256') =>
     new SignJWT({ sid })
-      .setProtectedHeader({ alg })
+      .setProtectedHeader({ alg, kid: key.kid })
       .setIssuer('aibrain')
       .setSubject(userId)
       .setExpirationTime(expiresAt / 1000);
@@ -52,13 +54,17 @@ describe('access tokens', () => {
   it.each<[string, () => Promise<string> | string]>([
     ['another secret', () => jwt().sign(Buffer.alloc(32, 2))],
     ['another algorithm', () => jwt(sessionId, 'HS512').sign(secret)],
-    ['no algorithm', () => `${unsigned({ alg: 'none' })}.`],
-    ['no signature', () => `${unsigned({ alg: 'HS256' })}.`],
+    ['no algorithm', () => `${unsigned({ alg: 'none', kid: key.kid })}.`],
+    ['no signature', () => `${unsigned({ alg: 'HS256', kid: key.kid })}.`],
     ['another issuer', () => jwt().setIssuer('somebody').sign(secret)],
     [
       'no end',
       () =>
-        new SignJWT({ sid: sessionId }).setProtectedHeader({ alg: 'HS256' }).setIssuer('aibrain').setSubject(userId).sign(secret),
+        new SignJWT({ sid: sessionId })
+          .setProtectedHeader({ alg: 'HS256', kid: key.kid })
+          .setIssuer('aibrain')
+          .setSubject(userId)
+          .sign(secret),
     ],
     [
       'an end that was',

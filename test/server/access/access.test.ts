@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { genesisHash } from '../../../src/core/hash-chain.ts';
-import { type DeviceId, type MemoryId, serverDeviceId } from '../../../src/core/ids.ts';
+import { type DeviceId, type MemoryId, serverDeviceId, type UserId } from '../../../src/core/ids.ts';
 import { emptyStateHash } from '../../../src/core/state-hash.ts';
 import { type Access, createAccess } from '../../../src/server/access/access.ts';
 import { accessLimits } from '../../../src/server/access/access-limits.ts';
 import type { Login } from '../../../src/server/access/credentials.ts';
 import type { EndedSession } from '../../../src/server/access/ended-sessions.ts';
 import type { Principal } from '../../../src/server/access/principal.ts';
+import { createTokenKeys, keyOfSecret } from '../../../src/server/access/token-keys.ts';
 import { sha256 } from '../../../src/server/infra/bytes.ts';
 import { readHead } from '../../../src/server/log/head.ts';
 import { describeOnEachEngine, type TestDatabase } from '../../support/databases.ts';
 
 const password = 'correct horse, battery staple';
+const address = '192.0.2.1';
 const start = Date.UTC(2026, 0, 1);
 const minute = 60_000;
 const day = 86_400_000;
@@ -26,8 +28,13 @@ describeOnEachEngine('access', (open) => {
   const told: EndedSession[] = [];
   beforeAll(async () => {
     place = await open();
-    const deps = { db: place.db, now: () => now, stopwatch: () => now, secret: Buffer.alloc(32, 7) };
-    const options = { accessTokenMs: 15 * minute, refreshTokenMs: 30 * day, sessionCacheMs: 1_000 };
+    const deps = {
+      db: place.db,
+      now: () => now,
+      stopwatch: () => now,
+      keys: createTokenKeys([keyOfSecret(Buffer.alloc(32, 7))]),
+    };
+    const options = { accessTokenMs: 15 * minute, refreshTokenMs: 30 * day, sessionCacheMs: 1_000, limitsAttempts: true };
     access = createAccess(deps, options);
     other = createAccess(deps, options);
     access.endedSessions.listen((ended) => told.push(ended));
@@ -41,8 +48,9 @@ describeOnEachEngine('access', (open) => {
   const rows = async <Row>(text: string, params: readonly unknown[] = []): Promise<readonly Row[]> =>
     await place.db.query<Row>(text, params);
   const register = async (): Promise<Login> =>
-    unwrapped(await access.register({ email: `${randomUUID()}@example.org`, password }));
-  const login = async ({ user }: Login): Promise<Login> => unwrapped(await access.login({ email: user.email, password }));
+    unwrapped(await access.register({ email: `${randomUUID()}@example.org`, password, address }));
+  const login = async ({ user }: Login): Promise<Login> =>
+    unwrapped(await access.login({ email: user.email, password, address }));
   const principalOf = async ({ token }: Login): Promise<Principal> => unwrapped(await access.authenticate(token));
 
   it('a new user has an empty log of an epoch of its own, and a device of ordinal 1', async () => {
@@ -64,7 +72,7 @@ describeOnEachEngine('access', (open) => {
     const count = () => rows('select (select count(*) from accounts) + (select count(*) from user_heads) as count');
     const before = await count();
     const email = `${randomUUID()}@example.org`;
-    await expect(access.register({ email, password, device: { id: serverDeviceId } })).rejects.toThrow();
+    await expect(access.register({ email, password, address, device: { id: serverDeviceId } })).rejects.toThrow();
     expect(await count()).toStrictEqual(before);
   });
 
@@ -79,6 +87,8 @@ describeOnEachEngine('access', (open) => {
           device: { ordinal: 1, id: device.id },
           deviceName: 'Device 1',
           tokenExpiresAt: start + 15 * minute,
+          scopes: ['admin'],
+          isApiKey: false,
         },
       });
     });
@@ -160,10 +170,12 @@ describeOnEachEngine('access', (open) => {
     });
 
     it('of an erased account; and no more after it stopped listening', async () => {
-      const { user } = await register();
+      const session = await register();
+      const { user } = session;
+      const erased = await principalOf(session);
       const heard: EndedSession[] = [];
       const stop = access.endedSessions.listen((ended) => heard.push(ended));
-      await access.deleteUser(user.id, password);
+      await access.deleteUser(erased, password);
       stop();
       await access.logout(await principalOf(await register()));
       expect(heard).toStrictEqual([{ userId: user.id }]);
@@ -222,13 +234,18 @@ describeOnEachEngine('access', (open) => {
 
   it('[SEC-1] an erased user leaves no row in any table, and nobody else loses one', async () => {
     const [gone, kept] = [await register(), await register()];
+    const leaving = await principalOf(gone);
     for (const { user } of [gone, kept]) await fillTables(user.id);
     const before = await countRows(kept.user.id);
     expect(await countRows(gone.user.id)).toStrictEqual(before);
     expect([...before.values()].every((count) => count > 0)).toBe(true);
-    expect(await access.deleteUser(gone.user.id, 'not the password')).toStrictEqual({ ok: false, error: 'invalid_credentials' });
-    expect(await countRows(gone.user.id)).toStrictEqual(before);
-    await access.deleteUser(gone.user.id, password);
+    expect(await access.deleteUser(leaving, 'not the password')).toStrictEqual({
+      ok: false,
+      error: { code: 'invalid_credentials' },
+    });
+    const counted = new Map([...before, ['login_attempts', (before.get('login_attempts') ?? 0) + 1]]);
+    expect(await countRows(gone.user.id)).toStrictEqual(counted);
+    await access.deleteUser(leaving, password);
     expect([...(await countRows(gone.user.id)).values()].every((count) => count === 0)).toBe(true);
     expect(await countRows(kept.user.id)).toStrictEqual(before);
   });
@@ -248,8 +265,9 @@ describeOnEachEngine('access', (open) => {
   }
 
   /** A row in each table that registering leaves empty. */
-  async function fillTables(userId: string): Promise<void> {
+  async function fillTables(userId: UserId): Promise<void> {
     const id = randomUUID() as MemoryId;
+    unwrapped(await access.createApiKey(userId, { name: 'script', scopes: ['read'], expiresAt: null }));
     await place.db.query("insert into events values ($1::uuid, 1, 1, 1, $2::uuid, 0, 0, 0, '', '', '', null, '')", [userId, id]);
     await place.db.query(
       `insert into memories (user_id, id, seq, deleted, erased, open_conflicts, created_ms, updated_ms, type, scope, content, tags, stamps)

@@ -15,6 +15,8 @@ const principalOf = (user: UserId, tokenExpiresAt = 1_000_000): Principal => ({
   device: { ordinal: 1, id: '00000000-0000-4000-8000-0000000000d1' as DeviceId },
   deviceName: 'Device 1',
   tokenExpiresAt,
+  scopes: ['read', 'write', 'admin'],
+  isApiKey: false,
 });
 
 describe('sessions that were good a moment ago', () => {
