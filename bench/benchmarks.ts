@@ -11,6 +11,7 @@ import { importing } from './benchmarks/import.ts';
 import { peakRss } from './benchmarks/peak-rss.ts';
 import { propagation } from './benchmarks/propagation.ts';
 import { push } from './benchmarks/push.ts';
+import { rowSizes } from './benchmarks/row-sizes.ts';
 import { search } from './benchmarks/search.ts';
 import { manyUsers } from './benchmarks/users.ts';
 import { wireSize } from './benchmarks/wire-size.ts';
@@ -33,4 +34,5 @@ export const benchmarks: readonly Benchmark[] = [
   growth,
   rowSecurity,
   oneUser,
+  rowSizes,
 ];

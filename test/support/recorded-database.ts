@@ -59,12 +59,22 @@ function recordedKysely(to: Queryable, keep: Keep): Queryable['kysely'] {
   const file = callingFile();
   const plugin: KyselyPlugin = {
     transformQuery: ({ node, queryId }) => {
-      keep({ text: new PostgresQueryCompiler().compileQuery(node, queryId).sql }, file);
+      const { sql, parameters } = new PostgresQueryCompiler().compileQuery(node, queryId);
+      keep({ text: withOneNumber(sql, parameters) }, file);
       return node;
     },
     transformResult: async ({ result }) => result,
   };
   return to.kysely.withPlugin(plugin);
+}
+
+/** Kysely numbers a value anew each time it is used: the same id gets one number again, so that the text shows that it is the same. */
+function withOneNumber(sql: string, parameters: readonly unknown[]): string {
+  const isId = (value: unknown): boolean => typeof value === 'string' && value.length === 36;
+  return sql.replaceAll(/\$(\d+)/g, (written, number) => {
+    const value = parameters[Number(number) - 1];
+    return isId(value) ? `$${parameters.indexOf(value) + 1}` : written;
+  });
 }
 
 /** The first file on the stack that is not this one, where it is of src/. */

@@ -24,6 +24,12 @@ const reasonByCrossing: Readonly<Record<string, string>> = {
   'find-user-id': 'who somebody is, is the question: accounts is cut by e-mail',
 };
 
+/** Files whose statements are not held to these rules. */
+const reasonByFile: Readonly<Record<string, string>> = {
+  'src/server/project/shadow-tables.ts':
+    'compares one user with a temporary table of this node: `aibrain rebuild` is not for Citus yet',
+};
+
 /** Sent with GROUP_COMMIT=users alone: each has a statement about one user beside it. */
 const ofManyUsers: readonly string[] = [
   'append',
@@ -118,8 +124,8 @@ describe.skipIf(testMode.statementsDir === undefined)('[LOG-8] the statements', 
   });
 
   it('[LOG-8] every table of a statement is held to one user, the same for all of them', () => {
-    const loose = statements.filter(({ name = '', everybody, facts }) => {
-      if (name in reasonByCrossing || everybody !== undefined) return false;
+    const loose = statements.filter(({ name = '', file, everybody, facts }) => {
+      if (name in reasonByCrossing || everybody !== undefined || file in reasonByFile) return false;
       const users = new Set(facts.tables.map(({ user }) => user));
       return users.has(null) || users.size > 1;
     });
