@@ -106,7 +106,8 @@ function candidatesOf({ schema }: ParameterObject, given: string | readonly stri
   if (schema['type'] === 'array')
     return [[given].flat().flatMap((text) => text.split(/(?<!\\),/).map((part) => part.replaceAll('\\,', ',')))];
   if (typeof given !== 'string') return [given];
-  const number = /^-?\d+([.]\d+)?(e[+-]?\d+)?$/.test(given) ? [Number(given)] : [];
+  const isNumber = schema['type'] === 'number' ? /^\d+([.]\d+)?(e-?\d+)?$/.test(given) : /^\d+$/.test(given);
+  const number = isNumber ? [Number(given)] : [];
   const flag = given === 'true' || given === 'false' ? [given === 'true'] : [];
   return [given, ...number, ...flag];
 }

@@ -85,15 +85,16 @@ export async function readContract(url: string): Promise<Contract> {
 export function createContract(document: OpenApiDocument): Contract {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
-  ajv.addSchema({ $id: 'https://api.test/openapi.json', ...closed(document) });
+  ajv.addSchema({ $id: 'https://api.test/openapi.json', ...document });
+  ajv.addSchema({ $id: 'https://api.test/closed.json', ...closed(document) });
   const operations = operationsOf(document);
-  const validatorAt = (pointer: string): ValidateFunction => {
-    const validate = ajv.getSchema(`https://api.test/openapi.json#${pointer}`);
+  const validatorAt = (pointer: string, file = 'openapi'): ValidateFunction => {
+    const validate = ajv.getSchema(`https://api.test/${file}.json#${pointer}`);
     if (validate === undefined) throw new Error(`the document has nothing at ${pointer}`);
     return validate as ValidateFunction;
   };
   const faultsAt = (pointer: string, value: unknown): readonly string[] => {
-    const validate = validatorAt(pointer);
+    const validate = validatorAt(pointer, 'closed');
     if (validate(value)) return [];
     return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath || 'the body'} ${message}`);
   };
@@ -110,7 +111,7 @@ export function createContract(document: OpenApiDocument): Contract {
     },
     takes: (operation, mediaType, body) =>
       validatorAt(`${pointerOf(operation)}/requestBody/content/${pointerPart(mediaType)}/schema`)(body) === true,
-    validatorAt,
+    validatorAt: (pointer) => validatorAt(pointer),
   };
 }
 

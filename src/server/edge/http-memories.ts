@@ -15,7 +15,7 @@ import { readMemoryAt } from '../read/read-memory-at.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { toEntityTag } from './if-match.ts';
 import { memorySchema, memoryToJson, newMemorySchema, toNewFields } from './memory-json.ts';
-import { cursorText, flag, limit, moment, several, time } from './query-values.ts';
+import { cursorText, flag, limit, moment, several, share, time } from './query-values.ts';
 import { route } from './route.ts';
 import { unwrap } from './unwrap.ts';
 
@@ -51,7 +51,7 @@ const listQuery = z.strictObject({
   from: time.optional().meta({ description: 'Created then or later.' }),
   to: time.optional().meta({ description: 'Created then or earlier.' }),
   updatedFrom: time.optional().meta({ description: 'Updated then or later.' }),
-  minConfidence: z.coerce.number().min(0).max(1).optional().meta({ description: 'Those without a confidence are left out.' }),
+  minConfidence: share.optional().meta({ description: 'Those without a confidence are left out.' }),
   deleted: flag.optional().meta({ description: 'Deleted ones in place of live ones.' }),
   order: z.enum(memoryOrders).default('created').meta({ description: 'Newest first by this.' }),
   limit: limit(200, 50),

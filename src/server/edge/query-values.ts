@@ -9,7 +9,28 @@ export const flag = documentedAs(
 
 export const cursorText = z.string().max(512).meta({ description: 'The `nextCursor` of the page before.' });
 
-export const seq = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** Digits and nothing else: what a language makes a number of (` 5`, `0x10`, an empty text) is more than a caller means. */
+const integer = (minimum: number, maximum: number) =>
+  documentedAs(
+    { type: 'integer', minimum, maximum },
+    z
+      .string('must be one whole number')
+      .regex(/^\d{1,16}$/, 'must be a whole number')
+      .transform(Number)
+      .pipe(z.number().min(minimum).max(maximum)),
+  );
+
+export const seq = integer(0, Number.MAX_SAFE_INTEGER);
+
+/** From 0 to 1. */
+export const share = documentedAs(
+  { type: 'number', minimum: 0, maximum: 1 },
+  z
+    .string('must be one number')
+    .regex(/^\d{1,16}(?:[.]\d{1,400})?(?:e-?\d{1,3})?$/, 'must be a number')
+    .transform(Number)
+    .pipe(z.number().min(0).max(1)),
+);
 
 const isoTime = z.union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be an ISO 8601 time or date');
 
@@ -31,7 +52,7 @@ export const moment = documentedAs(
 );
 
 export const limit = (max: number, usual: number) =>
-  z.coerce.number().int().min(1).max(max).default(usual).meta({ description: 'Items of a page at most.' });
+  integer(1, max).default(usual).meta({ description: 'Items of a page at most.' });
 
 const severalText = 'Repeated, or separated by commas; a comma of the value itself is written `\\,`.';
 
