@@ -240,7 +240,11 @@ async function transferWithLogin(
 async function transferInProcess(db: Database, config: Config, orders: TransferOrders, email: string): Promise<number> {
   const userId = await findUserId(db, email.toLowerCase());
   if (userId === null) return complain(`no account has the e-mail ${email}`);
-  const log = { error: (_: object, text: string) => void complain(text), warn: (_: object, text: string) => void complain(text) };
+  const log = {
+    error: (_: object, text: string) => void complain(text),
+    warn: (_: object, text: string) => void complain(text),
+    info: () => undefined,
+  };
   const deps = await createDeps(config, { log, db });
   const writer = { userId, device: { ordinal: 0, id: serverDeviceId } };
   try {

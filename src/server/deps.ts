@@ -98,6 +98,7 @@ export interface Deps {
 export interface Log {
   error(details: object, message: string): void;
   warn(details: object, message: string): void;
+  info(details: object, message: string): void;
 }
 
 export interface DepsOptions {
@@ -257,8 +258,14 @@ function startNodes(
   }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'access' | 'metrics' | 'stopwatch'>,
   config: Config,
 ) {
+  const onRedis = (isUp: boolean): void => {
+    if (isUp) log.info({}, 'Redis answers');
+    else log.warn({}, 'Redis does not answer: limits count on this node alone');
+  };
   const redis =
-    config.redisUrls === null ? null : openRedis({ now, random: Math.random }, redisOptions(config, config.redisUrls));
+    config.redisUrls === null
+      ? null
+      : openRedis({ now, random: Math.random, onChange: onRedis }, redisOptions(config, config.redisUrls));
   const hints = startNodeHints(
     {
       channel: hintChannel(config, redis),
@@ -268,6 +275,11 @@ function startNodes(
       metrics: metrics.nodes,
       onEnded: access.endedElsewhere,
       onGap: () => headPoll.soon(),
+      onState: (isWorking) => {
+        const kind = hints.kind;
+        if (isWorking) log.info({ kind }, 'hints between nodes arrive');
+        else log.warn({ kind }, 'hints between nodes do not arrive: polls find what other nodes write');
+      },
     },
     { gatherMs: hintGatherMs, probeMs: hintProbeMs },
   );
