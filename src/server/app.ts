@@ -24,6 +24,7 @@ import { installJsonBodies } from './edge/json-body.ts';
 import { RequestLog } from './edge/logger.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
 import { installRateLimits } from './edge/rate-limits.ts';
+import { type RequestWatchDeps, watchRequests } from './edge/request-watch.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps
@@ -34,6 +35,7 @@ export interface AppDeps
     Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
     TransferRouteDeps,
+    RequestWatchDeps,
     SyncSocketDeps {
   readonly config: Config;
 }
@@ -42,6 +44,7 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   const app = createServer(deps.config, log);
   closeIdleConnectionsWhileDraining(app);
   installJsonBodies(app);
+  watchRequests(app, deps);
   app.decorate('declaredRoutes', []);
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);

@@ -1,7 +1,18 @@
 /** Configuration: one table of environment variables, and the only reader of process.env. */
 import type { z } from 'zod';
 import { err, ok, type Result } from '../core/result.ts';
-import { addresses, anyText, httpUrl, integer, oneOf, origins, postgresUrl, secretText } from './config-values.ts';
+import {
+  addresses,
+  anyText,
+  fraction,
+  httpUrl,
+  integer,
+  oneOf,
+  origins,
+  pairs,
+  postgresUrl,
+  secretText,
+} from './config-values.ts';
 
 /** One row: the name, how its text is read, its default as one would write it (null: none), its unit, what it is for. */
 interface Setting<T> {
@@ -110,6 +121,40 @@ const settings = {
     'development',
     'name',
     'production refuses what is only safe elsewhere.',
+  ),
+  slowRequestMs: row(
+    'SLOW_REQUEST_MS',
+    integer(0, 3_600_000),
+    '2000',
+    'ms',
+    'A request that takes longer is warned of in the log; 0: none is.',
+  ),
+  slowStatementMs: row(
+    'SLOW_STATEMENT_MS',
+    integer(0, 3_600_000),
+    '500',
+    'ms',
+    'A statement of the database that takes longer is warned of in the log, by its name; 0: none is.',
+  ),
+  traceEndpoint: optionalRow(
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    httpUrl,
+    'URL',
+    'Where traces are sent, by OTLP over HTTP (http://127.0.0.1:4318); not set: there are none.',
+  ),
+  traceHeaders: secretRow(
+    'OTEL_EXPORTER_OTLP_HEADERS',
+    pairs,
+    'name=value, …',
+    'Headers that the receiver of traces asks for, its key for one.',
+  ),
+  traceServiceName: row('OTEL_SERVICE_NAME', anyText, 'aibrain', 'name', 'The name of this service in traces.'),
+  traceRatio: row(
+    'OTEL_TRACES_SAMPLER_ARG',
+    fraction,
+    '1',
+    '0 to 1',
+    'Share of the traces that are kept; where a caller has decided already, its decision stands.',
   ),
   logLevel: row('LOG_LEVEL', oneOf(...logLevels), 'info', 'level', `What goes to the log: ${logLevels.join(', ')}.`),
 } as const;

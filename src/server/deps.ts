@@ -12,7 +12,6 @@ import { createMemoryCommands, type MemoryCommands, type Writer } from './comman
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
 import type { MemoryVectors } from './edge/http-memories.ts';
-import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
 import type { Embedder } from './embed/embedder.ts';
 import { createEmbedders } from './embed/embedders.ts';
 import { createLexicalEmbedder } from './embed/lexical-embedder.ts';
@@ -23,10 +22,18 @@ import type { Database } from './infra/database.ts';
 import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
-import { type MissingPart, missingParts } from './infra/readiness.ts';
+import { databaseCheck, diskCheck, type MissingPart, missingParts } from './infra/readiness.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { watchAppend } from './observe/watch-append.ts';
+import { watchChatModel } from './observe/watch-chat-model.ts';
+import { watchDatabase } from './observe/watch-database.ts';
+import { watchEmbedder } from './observe/watch-embedder.ts';
+import { watchFetch } from './observe/watch-fetch.ts';
+import { watchAccesses, watchIngest, watchSearcher, watchTransfer } from './observe/watch-reads.ts';
+import { watchState } from './observe/watch-state.ts';
 import { migrationsFolder, readVersion } from './package.ts';
 import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
@@ -37,6 +44,7 @@ import { nearestMemories } from './read/nearest.ts';
 import { readEmbedded } from './read/read-embedded.ts';
 import { createSearcher, type Searcher } from './read/search.ts';
 import { readServingModel } from './read/serving-model.ts';
+import type { Tracing, TracingOptions } from './tracing/tracing.ts';
 import type { IngestedConversation, KeptEmbedding } from './transfer/import-records.ts';
 import type { FileConversation } from './transfer/item.ts';
 import { createTransfer, type Transfer } from './transfer/transfer.ts';
@@ -61,7 +69,9 @@ export interface Deps {
   readonly stopwatch: () => number;
   readonly access: Access;
   readonly collector: Collector;
-  readonly metrics: SyncMetrics;
+  readonly metrics: Metrics;
+  /** Null: there are no traces. */
+  readonly tracing: Tracing | null;
   readonly vectors: MemoryVectors;
   readonly recall: RecallWorker;
   /** What keeps requests from being served; empty when nothing does. */
@@ -80,25 +90,41 @@ export interface DepsOptions {
   readonly log: Log;
   /** Default: the system's clock. */
   readonly now?: () => number;
+  /** Closed with the rest. Default: none. */
+  readonly tracing?: Tracing | null;
   /** In place of the one that the configuration names; `close` then leaves it open. */
   readonly db?: Database;
   /** The database is broken for good in this process: a new one is needed. */
   readonly onBroken?: (error: Error) => void;
 }
 
-export async function createDeps(config: Config, { log, now = Date.now, ...options }: DepsOptions): Promise<Deps> {
-  const db = options.db ?? (await openDatabase(config, options.onBroken));
+export async function createDeps(
+  config: Config,
+  { log, now = Date.now, tracing = null, ...options }: DepsOptions,
+): Promise<Deps> {
+  const version = readVersion();
+  const metrics = createMetrics({ version, engine: config.databaseUrl === null ? 'pglite' : 'postgresql' });
+  const opened = options.db ?? (await openDatabase(config, options.onBroken, metrics.database.acquired));
+  const db = watchDatabase(opened, { metrics: metrics.database, tracing, log }, { slowMs: config.slowStatementMs });
   try {
-    await migrate(db, migrationsFolder);
+    await migrate(opened, migrationsFolder);
     const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
+    const readinessChecks = [
+      databaseCheck(db, schemaVersion),
+      ...(opened.engine === 'pglite' && options.db === undefined ? [diskCheck(config.dataDir)] : []),
+    ];
     const hub = createHub();
-    const append = createAppend({ db, hub, now });
+    const { watch, wrap } = watchAppend(metrics.append, tracing);
+    const append = wrap(createAppend({ db, hub, now, watch }));
+    metrics.append.countQueued(append.queuedOps);
     const access = createAccess(
       { db, now, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
       { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
     );
-    const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
-    const metrics = createSyncMetrics();
+    const accesses = watchAccesses(
+      startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') }),
+      metrics.transfer,
+    );
     const collector = createCollector(
       {
         db,
@@ -109,37 +135,45 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       },
       collectorOptions(config),
     );
-    const provider = await openProvider(config);
+    const provider = await openProvider(config, { metrics, tracing });
     const embedders = createEmbedders(
       { lexical: createLexicalEmbedder(), ofProvider: provider?.embedderOf ?? null },
       config.embeddingModel,
     );
     const { model } = embedders.present;
+    watchState({ db: opened, metrics, model, now });
     const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
     const stopPoll = startHeadPoll(
       { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
       config.headPollMs,
     );
-    const searcher = createSearcher({
-      db,
-      servingEmbedder: (userId) => readServingModel(db, userId, embedders),
-      ownModel: ownVectorModel(undefined, model),
-      nearest: (request) => nearestMemories(db, request),
-      onFailure: (error) => log.warn({ err: error }, 'a search went on without vectors'),
-    });
+    const searcher = watchSearcher(
+      createSearcher({
+        db,
+        servingEmbedder: (userId) => readServingModel(db, userId, embedders),
+        ownModel: ownVectorModel(undefined, model),
+        nearest: (request) => nearestMemories(db, request, metrics.search.planned),
+        onFailure: metrics.search.withoutVectors,
+      }),
+      metrics.search,
+    );
     const newId = () => v7() as MemoryId;
     const memories = createMemoryCommands({ db, append, newId });
-    const ingest = createIngest({
+    const ingest = watchIngest(
+      createIngest({ db, memories, findSimilar: createSimilarBySearch(searcher), model: provider?.chatModel ?? null, now }),
+      metrics.transfer,
+    );
+    const transfer = createTransfer({
       db,
-      memories,
-      findSimilar: createSimilarBySearch(searcher),
-      model: provider?.chatModel ?? null,
+      append,
+      newId,
       now,
-      onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
+      keepEmbeddings: (userId, embeddings) => keepOwnVectors(db, userId, toOwnVectors(embeddings, model)),
+      ingest: (writer) => (conversation) => ingestFromFile({ ingest, log }, writer, conversation),
     });
     return {
       config,
-      version: readVersion(),
+      version,
       log,
       now,
       db,
@@ -148,29 +182,24 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       memories,
       push: createPushOps({ db, append }),
       ingest,
-      transfer: createTransfer({
-        db,
-        append,
-        newId,
-        now,
-        keepEmbeddings: (userId, embeddings) => keepOwnVectors(db, userId, toOwnVectors(embeddings, model)),
-        ingest: (writer) => (conversation) => ingestFromFile(ingest, writer, conversation),
-      }),
+      transfer: watchTransfer(transfer, metrics.transfer),
       accesses,
       searcher,
       stopwatch: () => performance.now(),
       access,
       collector,
       metrics,
+      tracing,
       vectors: vectorsOf(db, model),
       recall,
-      missing: () => missingParts(db, schemaVersion),
+      missing: () => missingParts(readinessChecks),
       async close() {
         stopPoll();
         await recall.stop();
         await collector.stop();
         await append.idle();
         await accesses.stop();
+        await tracing?.close();
         if (options.db === undefined) await db.close();
       },
     };
@@ -187,8 +216,13 @@ function toOwnVectors(embeddings: readonly KeptEmbedding[], serverModel: string)
   });
 }
 
-async function ingestFromFile(ingest: Ingest, writer: Writer, conversation: FileConversation): Promise<IngestedConversation> {
+async function ingestFromFile(
+  { ingest, log }: Pick<Deps, 'ingest' | 'log'>,
+  writer: Writer,
+  conversation: FileConversation,
+): Promise<IngestedConversation> {
   const report = await ingest.ingest(writer, { ...toIngestRequest(conversation), dryRun: false });
+  if (!report.ok) log.warn({ failure: report.error }, 'a conversation of a file was not read');
   if (!report.ok) return { fault: { code: report.error.code, path: '', message: 'the conversation was not read' } };
   const { created, updated, skipped } = report.value;
   return { created: created.length, updated: updated.length, skipped: skipped.length };
@@ -199,10 +233,25 @@ export const collectorOptions = (config: Config) => ({
   deviceExpiryMs: config.deviceExpiryDays * 86_400_000,
 });
 
-export function openDatabase(config: Config, onBroken?: DepsOptions['onBroken']): Promise<Database> {
-  if (config.databaseUrl !== null) return openPostgres({ url: config.databaseUrl, poolSize: config.databasePoolSize });
+/** @param onAcquired told how long each use waited for a connection of the pool, ms. */
+export function openDatabase(
+  config: Config,
+  onBroken?: DepsOptions['onBroken'],
+  onAcquired?: (ms: number) => void,
+): Promise<Database> {
+  if (config.databaseUrl !== null) {
+    const pool = { url: config.databaseUrl, poolSize: config.databasePoolSize };
+    return openPostgres({ ...pool, ...(onAcquired !== undefined && { onAcquired }) });
+  }
   return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
 }
+
+export const tracingOptions = (config: Config): Omit<TracingOptions, 'version'> => ({
+  endpoint: config.traceEndpoint,
+  headers: config.traceHeaders ?? {},
+  serviceName: config.traceServiceName,
+  ratio: config.traceRatio,
+});
 
 interface Provider {
   readonly embedderOf: (model: string) => Embedder;
@@ -210,7 +259,7 @@ interface Provider {
 }
 
 /** Null where nobody is named. A server of one's own needs no key. Loading the package takes 60 ms: a start without one does not pay them. */
-async function openProvider(config: Config): Promise<Provider | null> {
+async function openProvider(config: Config, { metrics, tracing }: Pick<Deps, 'metrics' | 'tracing'>): Promise<Provider | null> {
   const { openAiApiKey, openAiBaseUrl, extractionModel: model, extractionTimeoutSeconds } = config;
   if (openAiApiKey === null && openAiBaseUrl === null) return null;
   const [{ default: OpenAI }, { createOpenAiEmbedder }, { createOpenAiChatModel }] = await Promise.all([
@@ -219,15 +268,25 @@ async function openProvider(config: Config): Promise<Provider | null> {
     import('./ingest/openai-chat-model.ts'),
   ]);
   // Retries are ours. A log of its own would show requests and headers.
-  const client = new OpenAI({ apiKey: openAiApiKey ?? 'none', baseURL: openAiBaseUrl, maxRetries: 0, logLevel: 'off' });
+  const client = new OpenAI({
+    apiKey: openAiApiKey ?? 'none',
+    baseURL: openAiBaseUrl,
+    maxRetries: 0,
+    logLevel: 'off',
+    fetch: watchFetch(globalThis.fetch, metrics.provider, tracing),
+  });
   const embedding = {
     client,
     random: Math.random,
     wait: (ms: number, signal?: AbortSignal) => wait(ms, undefined, { ref: false, ...(signal && { signal }) }),
   };
   return {
-    embedderOf: (name) => createOpenAiEmbedder(embedding, { model: name }),
-    chatModel: createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 }),
+    embedderOf: (name) => watchEmbedder(createOpenAiEmbedder(embedding, { model: name }), metrics.provider, tracing),
+    chatModel: watchChatModel(
+      createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 }),
+      metrics.provider,
+      tracing,
+    ),
   };
 }
 

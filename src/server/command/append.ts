@@ -3,18 +3,29 @@ import { concatBytes } from '../../protocol/message-pack.ts';
 import type { Hub } from '../fanout/hub.ts';
 import type { Database } from '../infra/database.ts';
 import { createAppendCache } from './append-cache.ts';
-import { createGroupCommit, type GroupCommit } from './group-commit.ts';
-import type { UserPlan } from './user-plan.ts';
+import { createGroupCommit, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
+import type { PlanTally, UserPlan } from './user-plan.ts';
 
 export interface AppendDeps {
   readonly db: Database;
   readonly hub: Hub;
   /** Unix ms. */
   readonly now: () => number;
+  readonly watch?: AppendWatch;
 }
 
-export function createAppend({ db, hub, now }: AppendDeps): GroupCommit {
-  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted: (plan) => hub.publish(toCommitted(plan)) });
+/** Whoever counts or traces what is appended. */
+export interface AppendWatch extends Pick<GroupCommitDeps, 'onGroup' | 'around'> {
+  /** Of one user's plan that was committed. */
+  readonly onTally: (tally: PlanTally) => void;
+}
+
+export function createAppend({ db, hub, now, watch }: AppendDeps): GroupCommit {
+  const onCommitted = (plan: UserPlan): void => {
+    watch?.onTally(plan.tally);
+    hub.publish(toCommitted(plan));
+  };
+  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted, ...watch });
 }
 
 function toCommitted(plan: UserPlan) {

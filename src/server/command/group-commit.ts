@@ -18,7 +18,7 @@ import { type DeviceNames, readStates } from '../project/memory-rows.ts';
 import { deleteTombstones, readTombstones, type Tombstone } from '../project/tombstones.ts';
 import type { AppendCache, CachedUser } from './append-cache.ts';
 import type { AppendRequest, AppendResult } from './append-request.ts';
-import { writePlans } from './append-statement.ts';
+import { isWrittenByCopy, writePlans } from './append-statement.ts';
 import type { GuardedPlan } from './guarded-plan.ts';
 import { planUser, type UserPlan } from './user-plan.ts';
 
@@ -29,6 +29,25 @@ export interface GroupCommitDeps {
   readonly now: () => number;
   /** Called after the commit and before the requests are answered, once for each user's plan that wrote events. */
   readonly onCommitted: (plan: UserPlan) => void;
+  /** Told of every group when its requests are answered. */
+  readonly onGroup?: (report: GroupReport) => void;
+  /** Carries out each step of a group, for whoever traces. */
+  readonly around?: AroundGroup;
+}
+
+export type GroupStep = 'plan' | 'commit';
+
+export type AroundGroup = <T>(step: GroupStep, requests: () => readonly AppendRequest[], work: () => Promise<T>) => Promise<T>;
+
+export interface GroupReport {
+  readonly requests: number;
+  readonly ops: number;
+  readonly users: number;
+  /** Of them, those whose head or memories had moved: planned again under the lock. */
+  readonly replanned: number;
+  readonly way: 'statement' | 'copy';
+  /** From the begin of the write until the requests are answered. */
+  readonly ms: number;
 }
 
 export interface GroupCommitLimits {
@@ -52,6 +71,8 @@ export interface GroupCommit {
   submit(request: AppendRequest): Promise<AppendResult>;
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>;
+  /** Ops that wait for a group. */
+  queuedOps(): number;
 }
 
 /** A group is looked for among so many times as many requests as it has ops at most. */
@@ -101,9 +122,10 @@ export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimi
   const run = async (): Promise<void> => {
     let writing = Promise.resolve();
     while (queue.length > 0) {
-      const planned = await planOptimistically(deps, byUser(takeGroup()));
+      const users = byUser(takeGroup());
+      const planned = await step(deps, 'plan', users, () => planOptimistically(deps, users));
       await writing;
-      writing = commitGroup(deps, planned);
+      writing = step(deps, 'commit', users, () => commitAndReport(deps, users, planned));
       // Under load the next group is planned while this one is written; else it gathers meanwhile, and is larger.
       if (queuedOps < limits.planAheadOps) await writing;
     }
@@ -123,7 +145,27 @@ export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimi
       });
     },
     idle: async () => running ?? undefined,
+    queuedOps: () => queuedOps,
   };
+}
+
+function step<T>({ around }: GroupCommitDeps, name: GroupStep, groups: readonly UserGroup[], work: () => Promise<T>): Promise<T> {
+  return around === undefined ? work() : around(name, () => requestsOf(groups), work);
+}
+
+const requestsOf = (groups: readonly UserGroup[]): AppendRequest[] =>
+  groups.flatMap(({ pending }) => pending.map(({ request }) => request));
+
+/** Never throws. */
+async function commitAndReport(deps: GroupCommitDeps, groups: readonly UserGroup[], planned: OptimisticGroup): Promise<void> {
+  const startedAt = performance.now();
+  const replanned = await commitGroup(deps, planned);
+  if (deps.onGroup === undefined) return;
+  let requests = 0;
+  let ops = 0;
+  for (const { pending } of groups) for (const { request } of pending) [requests, ops] = [requests + 1, ops + opsOf(request)];
+  const way = isWrittenByCopy(planned.planned.map(({ guarded }) => guarded)) ? 'copy' : 'statement';
+  deps.onGroup({ requests, ops, users: groups.length, replanned, way, ms: performance.now() - startedAt });
 }
 
 const opsOf = (request: AppendRequest | undefined): number => (request?.kind === 'push' ? Math.max(1, request.ops.length) : 1);
@@ -162,8 +204,8 @@ async function planOptimistically(deps: GroupCommitDeps, all: readonly UserGroup
   }
 }
 
-/** Never throws: every request is answered or rejected. */
-async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: OptimisticGroup): Promise<void> {
+/** Never throws: every request is answered or rejected. @returns how many users had to be planned again. */
+async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: OptimisticGroup): Promise<number> {
   const moved = [...unplanned];
   try {
     const written = await writePlans(
@@ -187,6 +229,7 @@ async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: Optimi
     deps.cache.forget(group.userId);
     await commitLocked(deps, group);
   }
+  return moved.length - unplanned.length;
 }
 
 /** A refusal that nothing was written with may rest on an old cache entry: only the lock can tell. Replays are replays. */

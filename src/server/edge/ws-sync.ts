@@ -2,13 +2,15 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { startEndedPoll } from './ended-poll.ts';
-import type { SyncMetrics } from './metrics.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 
-export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
+export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access' | 'aroundPush'> {
   readonly access: Access;
-  readonly metrics: SyncMetrics;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing | null;
   readonly config: { readonly sessionPollMs: number };
 }
 
@@ -17,22 +19,28 @@ const tickEveryMs = 1_000;
 
 export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketDeps): Promise<void> {
   const connections = new Set<SyncConnection>();
+  const traced = tracedPushes(deps.tracing);
   // A frame up to twice the limit is read, so that it gets a typed error; beyond that the socket is closed with 1009.
   await app.register(websocket, {
     options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false },
     // What a client breaks is no fault of the server: one line, not a stack.
     errorHandler: (error, socket, request) => {
-      request.log.info({ reason: error.message }, 'a socket was ended by what came over it');
+      request.log.info({ reason: error.message, socketId: request.id }, 'a socket was ended by what came over it');
       socket.terminate();
     },
   });
   app.get<{ Querystring: { token?: string } }>('/api/v1/sync', { websocket: true }, (socket, request) => {
-    const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
-    // Which user it was the request id tells whoever has to know.
-    const onRepair = (): void => request.log.warn('the state hash of a device differed: it asks for a snapshot');
-    const connection = new SyncConnection({ ...deps, onFault, onRepair }, socket, request.query.token ?? null);
+    // The request that was upgraded names the socket from then on, and whoever has to know finds the user by it.
+    const socketId = request.id;
+    const onFault = (error: unknown): void => request.log.error({ err: error, socketId }, 'sync socket');
+    const onRepair = (): void => request.log.warn({ socketId }, 'the state hash of a device differed: it asks for a snapshot');
+    const connection = new SyncConnection({ ...deps, ...traced, onFault, onRepair }, socket, request.query.token ?? null);
     connections.add(connection);
-    socket.on('close', () => connections.delete(connection));
+    deps.metrics.sockets.opened();
+    socket.on('close', (code) => {
+      deps.metrics.sockets.closed(code);
+      connections.delete(connection);
+    });
     connection.start();
   });
   const ticking = setInterval(() => {
@@ -53,6 +61,14 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     stopPoll();
     for (const connection of connections) connection.goAway();
   });
+}
+
+function tracedPushes(tracing: Tracing | null): Pick<ConnectionDeps, 'aroundPush'> {
+  if (tracing === null) return {};
+  return {
+    aroundPush: (ops, work) =>
+      tracing.span({ name: 'PUSH', kind: 'server', parent: 'none', attributes: { 'aibrain.ops': ops } }, work),
+  };
 }
 
 type Ended = Parameters<Parameters<Access['endedSessions']['listen']>[0]>[0];

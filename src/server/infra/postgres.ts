@@ -19,6 +19,8 @@ export interface PostgresOptions {
   readonly statementTimeoutMs?: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName?: string;
+  /** Told how long each use waited for a connection of the pool, ms. */
+  readonly onAcquired?: (ms: number) => void;
 }
 
 /** After the server's own time-out: how long its answer may take before the connection counts as dead. */
@@ -41,7 +43,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   const timeoutMs = options.statementTimeoutMs ?? 30_000;
   const pool = createPool(options, timeoutMs);
   let closing: Promise<void> | undefined;
-  const onPool = createQuery((use) => withClient(pool, use), timeoutMs);
+  const onPool = createQuery((use) => withClient(pool, use, options.onAcquired), timeoutMs);
   try {
     const [row] = await onPool.query<{ server_version: string }>('show server_version');
     const { host, port, database } = new pg.Client({ connectionString: options.url });
@@ -49,7 +51,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       ...onPool,
       engine: 'postgresql',
       description: `PostgreSQL ${row?.server_version.split(' ')[0]} at ${host}:${port}/${database}`,
-      transaction: (work, how = {}) => withClient(pool, (client) => inTransaction(client, work, how, timeoutMs)),
+      transaction: (work, how = {}) =>
+        withClient(pool, (client) => inTransaction(client, work, how, timeoutMs), options.onAcquired),
+      poolState: () => ({
+        size: pool.options.max,
+        open: pool.totalCount,
+        idle: pool.idleCount,
+        waiting: pool.waitingCount,
+      }),
       close: () => (closing ??= pool.end()),
     };
   } catch (error) {
@@ -80,8 +89,14 @@ function createPool(options: PostgresOptions, timeoutMs: number): pg.Pool {
 }
 
 /** pool.query would close the connection after every failed statement; this one only when the connection is at fault. */
-async function withClient<T>(pool: pg.Pool, use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+async function withClient<T>(
+  pool: pg.Pool,
+  use: (client: pg.PoolClient) => Promise<T>,
+  onAcquired?: (ms: number) => void,
+): Promise<T> {
+  const askedAt = performance.now();
   const client = await pool.connect().catch(rethrowFailure);
+  onAcquired?.(performance.now() - askedAt);
   let isBroken = false;
   try {
     return await use(client);

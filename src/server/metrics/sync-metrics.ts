@@ -1,5 +1,5 @@
 /** What sync counts, for Prometheus. Labels come from fixed lists, never from a user (SEC-4). */
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ResetCode } from '../../protocol/frames.ts';
 
 export interface SyncMetrics {
@@ -15,15 +15,11 @@ export interface SyncMetrics {
   countBehind(count: () => number): void;
   /** Asked for whenever the metrics are read. */
   countSockets(count: () => number): void;
-  readonly contentType: string;
-  /** In Prometheus' text format. */
-  text(): Promise<string>;
 }
 
 const resetCodes: readonly ResetCode[] = ['cursor_expired', 'cursor_ahead', 'epoch_mismatch', 'device_forked'];
 
-export function createSyncMetrics(): SyncMetrics {
-  const registry = new Registry();
+export function createSyncMetrics(registry: Registry): SyncMetrics {
   const registers = [registry];
   const resets = new Counter({
     name: 'aibrain_sync_resets_total',
@@ -87,7 +83,5 @@ export function createSyncMetrics(): SyncMetrics {
     countSockets: (count) => {
       countSockets = count;
     },
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
   };
 }
