@@ -22,7 +22,7 @@ import type { Database } from './infra/database.ts';
 import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
-import { databaseCheck, diskCheck, type MissingPart, missingParts } from './infra/readiness.ts';
+import { type MissingPart, missingParts } from './infra/readiness.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
@@ -109,14 +109,10 @@ export async function createDeps(
   try {
     await migrate(opened, migrationsFolder);
     const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
-    const readinessChecks = [
-      databaseCheck(db, schemaVersion),
-      ...(opened.engine === 'pglite' && options.db === undefined ? [diskCheck(config.dataDir)] : []),
-    ];
     const hub = createHub();
     const { watch, wrap } = watchAppend(metrics.append, tracing);
     const append = wrap(createAppend({ db, hub, now, watch }));
-    metrics.append.countQueued(append.queuedOps);
+    metrics.append.countQueued(append.queued);
     const access = createAccess(
       { db, now, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
       { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
@@ -192,7 +188,7 @@ export async function createDeps(
       tracing,
       vectors: vectorsOf(db, model),
       recall,
-      missing: () => missingParts(readinessChecks),
+      missing: () => missingParts(db, schemaVersion, options.db === undefined && db.engine === 'pglite' ? config.dataDir : null),
       async close() {
         stopPoll();
         await recall.stop();

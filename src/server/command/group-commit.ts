@@ -71,8 +71,8 @@ export interface GroupCommit {
   submit(request: AppendRequest): Promise<AppendResult>;
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>;
-  /** Ops that wait for a group. */
-  queuedOps(): number;
+  /** Ops that wait now. */
+  queued(): number;
 }
 
 /** A group is looked for among so many times as many requests as it has ops at most. */
@@ -145,7 +145,7 @@ export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimi
       });
     },
     idle: async () => running ?? undefined,
-    queuedOps: () => queuedOps,
+    queued: () => queuedOps,
   };
 }
 

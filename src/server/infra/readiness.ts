@@ -8,43 +8,44 @@ export interface MissingPart {
   readonly message: string;
 }
 
-/** Never rejects. @returns what is missing. */
-export type ReadinessCheck = () => Promise<readonly MissingPart[]>;
-
 /** How long an answer may take, ms: whoever balances the load asks every few seconds. */
 const boundMs = 1_000;
 
 /** Free bytes that the embedded database needs: below them a checkpoint may have no room, and then nothing can be written. */
 export const minFreeBytes = 64 * 1_048_576;
 
-/** @param schemaVersion the number of the newest migration this server knows. */
-export function databaseCheck(db: Database, schemaVersion: number): ReadinessCheck {
-  return async () => {
-    const found = await inTime(readState(db));
-    if (typeof found === 'string') return [{ part: 'database', message: found }];
-    if (found.isReadOnly) return [{ part: 'database', message: 'it is read-only: a standby, or one that is being restored' }];
-    if (found.version === schemaVersion) return [];
-    return [{ part: 'migrations', message: `the schema is ${found.version}, this server needs ${schemaVersion}` }];
-  };
-}
-
-/** Of the folder that the embedded database writes to. */
-export function diskCheck(folder: string): ReadinessCheck {
-  return async () => {
-    const free = await inTime(freeBytes(folder));
-    if (typeof free === 'string') return [{ part: 'disk', message: 'the data folder cannot be looked at' }];
-    if (free >= minFreeBytes) return [];
-    return [{ part: 'disk', message: `${Math.floor(free / 1_048_576)} MB are free, ${minFreeBytes / 1_048_576} MB are needed` }];
-  };
-}
-
-export async function missingParts(checks: readonly ReadinessCheck[]): Promise<readonly MissingPart[]> {
-  return (await Promise.all(checks.map((check) => check()))).flat();
+/**
+ * @param schemaVersion the number of the newest migration this server knows.
+ * @param folder that the embedded database writes to; null: a server of its own looks after its disk.
+ * @returns what is missing.
+ */
+export async function missingParts(
+  db: Database,
+  schemaVersion: number,
+  folder: string | null = null,
+): Promise<readonly MissingPart[]> {
+  const looked = await Promise.all([lookAtDatabase(db, schemaVersion), folder === null ? [] : lookAtDisk(folder)]);
+  return looked.flat();
 }
 
 export async function freeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
+}
+
+async function lookAtDatabase(db: Database, schemaVersion: number): Promise<readonly MissingPart[]> {
+  const found = await inTime(readState(db));
+  if (typeof found === 'string') return [{ part: 'database', message: found }];
+  if (found.isReadOnly) return [{ part: 'database', message: 'it is read-only: a standby, or one that is being restored' }];
+  if (found.version === schemaVersion) return [];
+  return [{ part: 'migrations', message: `the schema is ${found.version}, this server needs ${schemaVersion}` }];
+}
+
+async function lookAtDisk(folder: string): Promise<readonly MissingPart[]> {
+  const free = await inTime(freeBytes(folder));
+  if (typeof free === 'string') return [{ part: 'disk', message: 'the data folder cannot be looked at' }];
+  if (free >= minFreeBytes) return [];
+  return [{ part: 'disk', message: `${Math.floor(free / 1_048_576)} MB are free, ${minFreeBytes / 1_048_576} MB are needed` }];
 }
 
 interface DatabaseState {
