@@ -76,7 +76,7 @@ const serverFolders = {
     why: 'The command line asks a running server over HTTP, as anybody does; what it does in this process cli.ts brings.',
   },
   metrics: {
-    may: ['^src/protocol/'],
+    may: ['^src/protocol/', '^src/server/fanout/'],
     why: 'Figures and their names: what they are figures of, others tell them.',
   },
   tracing: {

@@ -7,10 +7,12 @@ import {
   fraction,
   httpUrl,
   integer,
+  keyPrefix,
   oneOf,
   origins,
   pairs,
   postgresUrl,
+  redisUrls,
   secretText,
 } from './config-values.ts';
 
@@ -39,6 +41,27 @@ const settings = {
   ),
   databaseUrl: secretRow('DATABASE_URL', postgresUrl, 'URL', 'PostgreSQL in place of the embedded database.'),
   databasePoolSize: row('DATABASE_POOL_SIZE', integer(1, 1_000), '10', 'connections', 'Connections to PostgreSQL at most.'),
+  databaseDirectUrl: secretRow(
+    'DATABASE_DIRECT_URL',
+    postgresUrl,
+    'URL',
+    'The same database past pgbouncer, for hints between nodes without Redis; default DATABASE_URL.',
+  ),
+  redisUrls: secretRow(
+    'REDIS_URL',
+    redisUrls,
+    'URLs',
+    'Redis 7 or Valkey: hints between nodes, limits that count for all of them. Several URLs are nodes of one cluster.',
+  ),
+  redisCluster: row('REDIS_CLUSTER', oneOf('on', 'off'), 'off', 'on or off', 'REDIS_URL is one address of a cluster.'),
+  redisPrefix: row('REDIS_PREFIX', keyPrefix, 'aibrain:', 'text', 'Begins every key and channel in Redis.'),
+  nodeHints: row(
+    'NODE_HINTS',
+    oneOf('auto', 'off'),
+    'auto',
+    'auto or off',
+    'Nodes tell each other of writes and logouts over Redis, else over PostgreSQL; off: only polls find them.',
+  ),
   jwtSecret: secretRow(
     'JWT_SECRET',
     secretText,
@@ -58,6 +81,14 @@ const settings = {
     'Largest request body where a route has no limit of its own.',
   ),
   headPollMs: row('HEAD_POLL_MS', integer(50, 3_600_000), '2000', 'ms', 'How often writes of other processes are looked for.'),
+  hintedHeadPollMs: row('HINTED_HEAD_POLL_MS', integer(50, 3_600_000), '10000', 'ms', 'The same while hints between nodes work.'),
+  sessionCacheMs: row(
+    'SESSION_CACHE_MS',
+    integer(0, 1_500),
+    '1000',
+    'ms',
+    'How long a token that was good is taken without asking the database; a logout on another node may take as long to hold.',
+  ),
   tombstoneDays: row(
     'TOMBSTONE_DAYS',
     integer(1, 36_500),
@@ -85,6 +116,13 @@ const settings = {
     '10',
     'seconds',
     'How long a stopping server waits for what is under way.',
+  ),
+  drainNoticeSeconds: row(
+    'DRAIN_NOTICE_SECONDS',
+    integer(0, 600),
+    '0',
+    'seconds',
+    'How long a stopping server still serves after /ready says 503: as long as a balancer needs to see it.',
   ),
   openAiApiKey: secretRow(
     'OPENAI_API_KEY',

@@ -1,11 +1,18 @@
 /** What keeps requests from being served: each part is looked at by itself, at once, and within a second. */
 import { statfs } from 'node:fs/promises';
 import type { Database } from './database.ts';
+import type { RedisDoor } from './redis.ts';
 
 export interface MissingPart {
-  readonly part: 'database' | 'migrations' | 'disk';
+  readonly part: 'database' | 'migrations' | 'disk' | 'redis' | 'hints' | 'draining';
   /** For people; no vendor's words. */
   readonly message: string;
+}
+
+/** What is away while requests are served all the same. */
+export interface DegradedPart extends MissingPart {
+  /** The contract counts it as missing. */
+  readonly isPromised: boolean;
 }
 
 /** How long an answer may take, ms: whoever balances the load asks every few seconds. */
@@ -26,6 +33,22 @@ export async function missingParts(
 ): Promise<readonly MissingPart[]> {
   const looked = await Promise.all([lookAtDatabase(db, schemaVersion), folder === null ? [] : lookAtDisk(folder)]);
   return looked.flat();
+}
+
+export function degradedParts(
+  redis: Pick<RedisDoor, 'isUp' | 'since'> | null,
+  hints: { readonly kind: string; readonly isWorking: boolean },
+): readonly DegradedPart[] {
+  const parts: DegradedPart[] = [];
+  if (redis !== null && !redis.isUp) {
+    const since = new Date(redis.since).toISOString();
+    parts.push({ part: 'redis', message: `no connection since ${since}; limits count on each node alone`, isPromised: true });
+  }
+  if (hints.kind !== 'none' && !hints.isWorking) {
+    const message = `hints over ${hints.kind} do not arrive; writes of other nodes are found by polling`;
+    parts.push({ part: 'hints', message, isPromised: false });
+  }
+  return parts;
 }
 
 export async function freeBytes(folder: string): Promise<number> {

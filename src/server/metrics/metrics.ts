@@ -6,6 +6,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { type AppendMetrics, createAppendMetrics } from './append-metrics.ts';
 import { createDatabaseMetrics, type DatabaseMetrics } from './database-metrics.ts';
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts';
+import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { createProviderMetrics, type ProviderMetrics } from './provider-metrics.ts';
 import { createRecallMetrics, type RecallMetrics } from './recall-metrics.ts';
 import { createSearchMetrics, type SearchMetrics } from './search-metrics.ts';
@@ -17,6 +18,7 @@ export interface Metrics extends SyncMetrics {
   readonly http: HttpMetrics;
   readonly sockets: SocketMetrics;
   readonly append: AppendMetrics;
+  readonly nodes: NodeMetrics;
   readonly recall: RecallMetrics;
   readonly provider: ProviderMetrics;
   readonly search: SearchMetrics;
@@ -48,6 +50,7 @@ export function createMetrics({ version, engine }: MetricsOptions): Metrics {
     http: createHttpMetrics(registry),
     sockets: createSocketMetrics(registry),
     append: createAppendMetrics(registry),
+    nodes: createNodeMetrics(registry),
     recall: createRecallMetrics(registry),
     provider: createProviderMetrics(registry),
     search: createSearchMetrics(registry),
