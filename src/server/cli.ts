@@ -5,7 +5,7 @@ import { type Epoch, serverDeviceId, type UserId } from '../core/ids.ts';
 import { createAppend } from './command/append.ts';
 import { createCollector } from './command/collector.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
-import { collectorOptions, createDeps, openDatabase } from './deps.ts';
+import { collectorOptions, createDeps, createDoctorDeps, openDatabase } from './deps.ts';
 import { createHub } from './fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from './infra/database.ts';
 import { migrate } from './infra/migrate.ts';
@@ -35,6 +35,7 @@ const usage = `aibrain: the memory server
                            Both ask a running server, [--url http://…] or AIBRAIN_URL, as --email EMAIL (the password is
                            asked for, or AIBRAIN_PASSWORD) or with --token or AIBRAIN_TOKEN; or they open the database
                            themselves: --user EMAIL
+  aibrain doctor           try for real what a server needs (database, Redis, embedding, extraction …) and say what to do. [--json]
   aibrain config           print the settings: environment variable, value, default, meaning
 
 The embedded database belongs to one process: stop the server before any other command
@@ -58,6 +59,8 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
     case 'import':
     case 'export':
       return transferFiles(command, options);
+    case 'doctor':
+      return runDoctor(options.includes('--json'));
     case 'config':
       return printConfig();
     default:
@@ -217,6 +220,18 @@ async function transferInProcess(db: Database, config: Config, orders: TransferO
   } finally {
     await deps.close();
   }
+}
+
+/** Loaded only here: no other command needs the client of Redis. */
+async function runDoctor(asJson: boolean): Promise<number> {
+  const config = loadConfig();
+  const [{ examine, toFindings }, { printFindings }] = await Promise.all([
+    import('./doctor/doctor.ts'),
+    import('./doctor/print-findings.ts'),
+  ]);
+  const how = { asJson, say };
+  if (!config.ok) return printFindings(toFindings(config.error), how);
+  return printFindings(examine(await createDoctorDeps(config.value), config.value), how);
 }
 
 function printConfig(): number {

@@ -12,6 +12,7 @@ import type { GroupCommit } from './command/group-commit.ts';
 import { createMemoryCommands, type MemoryCommands, type Writer } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
+import type { DoctorDeps } from './doctor/doctor.ts';
 import { createDraining, type Draining } from './edge/draining.ts';
 import type { MemoryVectors } from './edge/http-memories.ts';
 import type { Embedder } from './embed/embedder.ts';
@@ -122,7 +123,7 @@ export async function createDeps(
   const db = watchDatabase(opened, { metrics: metrics.database, tracing, log }, { slowMs: config.slowStatementMs });
   try {
     await migrate(opened, migrationsFolder);
-    const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
+    const schemaVersion = readSchemaVersion();
     const hub = createHub();
     const { watch, wrap } = watchAppend(metrics.append, tracing);
     const append = wrap(createAppend({ db, hub, now, watch }));
@@ -326,12 +327,35 @@ export function openDatabase(
   return openEmbedded({ dataDir: config.dataDir, ...(onBroken !== undefined && { onBroken }) });
 }
 
+/** Of the newest migration that this server knows. */
+export const readSchemaVersion = (): number => readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
+
 export const tracingOptions = (config: Config): Omit<TracingOptions, 'version'> => ({
   endpoint: config.traceEndpoint,
   headers: config.traceHeaders ?? {},
   serviceName: config.traceServiceName,
   ratio: config.traceRatio,
 });
+
+/** What `aibrain doctor` tries with. */
+export async function createDoctorDeps(config: Config): Promise<DoctorDeps> {
+  const { redisUrls } = config;
+  const { probeRedis } = await import('./infra/redis-probe.ts');
+  return {
+    openDatabase: () => openDatabase(config),
+    probeRedis: redisUrls === null ? null : () => probeRedis(redisOptions(config, redisUrls)),
+    async openProviders() {
+      const metrics = createMetrics({ version: readVersion(), engine: 'none' });
+      const provider = await openProvider(config, { metrics, tracing: null });
+      const lexical = createLexicalEmbedder();
+      const { present } = createEmbedders({ lexical, ofProvider: provider?.embedderOf ?? null }, config.embeddingModel);
+      return { embedder: present === lexical ? null : present, chatModel: provider?.chatModel ?? null };
+    },
+    now: Date.now,
+    nodeVersion: process.versions.node,
+    schemaVersion: readSchemaVersion(),
+  };
+}
 
 interface Provider {
   readonly embedderOf: (model: string) => Embedder;
