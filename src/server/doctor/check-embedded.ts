@@ -1,5 +1,5 @@
 /** The folder of the embedded database, before it is opened: there, ours, with room, and nobody else's now. */
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, mkdtemp, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DataDirInUse, lockDataDir } from '../infra/embedded-lock.ts';
@@ -32,7 +32,7 @@ export async function lookAtFolder(dataDir: string): Promise<EmbeddedFolder> {
 async function lookAtParent(dataDir: string): Promise<Finding> {
   for (let parent = dirname(resolve(dataDir)); ; parent = dirname(parent)) {
     if (await isWritable(parent)) return ok(name, `${dataDir} is not there: the first start makes it`);
-    if ((await isFolder(parent)) || parent === dirname(parent)) {
+    if (existsSync(parent)) {
       return fail(
         name,
         `${dataDir} cannot be made in ${parent}`,

@@ -1,6 +1,8 @@
 /** What /metrics says after a user's day, and that docs, dashboard and alert rules speak of the same. */
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { parser } from '@prometheus-io/lezer-promql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -10,6 +12,8 @@ import type { OpenAiServer } from '../../support/openai-server.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 
 const root = join(import.meta.dirname, '../../..');
+/** Debian has it in the package prometheus. */
+const promtool = ['/usr/bin/promtool', '/usr/local/bin/promtool'].find((path) => existsSync(path)) ?? null;
 const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 describeOnEachEngine('metrics', (open, engine) => {
@@ -125,6 +129,13 @@ describeOnEachEngine('metrics', (open, engine) => {
         ).toEqual([]);
       }
     });
+  });
+
+  it.skipIf(promtool === null)('Prometheus’ own tool takes rules and configuration', async () => {
+    const check = (what: string, file: string) =>
+      promisify(execFile)(promtool ?? '', ['check', what, join(root, 'deploy/prometheus', file)]);
+    expect((await check('rules', 'alerts.yml')).stdout).toMatch(/SUCCESS: \d+ rules found/);
+    expect((await check('config', 'prometheus.yml')).stdout).toContain('SUCCESS');
   });
 
   it('[house] the check of an expression finds what is wrong', () => {
