@@ -18,8 +18,39 @@ export interface RedisServer extends AsyncDisposable {
 
 const root = process.env['SERVICES_ROOT'] ?? '/opt/aibrain-services';
 
-/** @param isCluster a cluster of one node that has all slots. */
-export async function startRedisServer({ isCluster = false } = {}): Promise<RedisServer> {
+export function startRedisServer(): Promise<RedisServer> {
+  return startNode(false);
+}
+
+export interface RedisCluster extends AsyncDisposable {
+  readonly urls: readonly string[];
+}
+
+/** Three nodes, a third of the slots each. */
+export async function startRedisCluster(): Promise<RedisCluster> {
+  const nodes = await Promise.all([startNode(true), startNode(true), startNode(true)]);
+  const clients = nodes.map(({ url }) => new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null }));
+  const [first = ''] = nodes.map(({ url }) => url);
+  for (const [index, client] of clients.entries()) {
+    const from = Math.floor((index * 16_384) / 3);
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', `${from}`, `${Math.floor(((index + 1) * 16_384) / 3) - 1}`);
+    if (index > 0) await client.call('CLUSTER', 'MEET', '127.0.0.1', new URL(first).port);
+  }
+  for (const client of clients) {
+    await eventually(async () => isWhole(String(await client.call('CLUSTER', 'INFO'))), 'a cluster of three');
+    client.disconnect();
+  }
+  return {
+    urls: nodes.map(({ url }) => url),
+    async [Symbol.asyncDispose]() {
+      for (const node of nodes) await node.kill9();
+    },
+  };
+}
+
+const isWhole = (info: string): boolean => info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3');
+
+async function startNode(isCluster: boolean): Promise<RedisServer> {
   const port = await freePort();
   let child: ChildProcess | null = null;
   const kill9 = async (): Promise<void> => {
@@ -32,7 +63,7 @@ export async function startRedisServer({ isCluster = false } = {}): Promise<Redi
   };
   const start = async (): Promise<void> => {
     child = spawnRedis(port, isCluster);
-    await untilAnswers(port, isCluster);
+    await untilAnswers(port);
   };
   await start();
   return {
@@ -47,7 +78,14 @@ export async function startRedisServer({ isCluster = false } = {}): Promise<Redi
 
 function spawnRedis(port: number, isCluster: boolean): ChildProcess {
   const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
-  const cluster = ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${port}-${Date.now()}.conf`];
+  const cluster = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+    '--cluster-config-file',
+    `nodes-${port}-${Date.now()}.conf`,
+  ];
   const all = [...settings, ...(isCluster ? cluster : [])];
   const isInRoot = existsSync(`${root}/usr/bin/redis-server`);
   return isInRoot
@@ -55,17 +93,11 @@ function spawnRedis(port: number, isCluster: boolean): ChildProcess {
     : spawn('redis-server', all, { stdio: 'ignore' });
 }
 
-async function untilAnswers(port: number, isCluster: boolean): Promise<void> {
+async function untilAnswers(port: number): Promise<void> {
   const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: null });
   client.on('error', () => undefined);
-  try {
-    await client.ping();
-    if (!isCluster) return;
-    await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await eventually(async () => (await client.call('CLUSTER', 'INFO'))?.toString().includes('cluster_state:ok'), 'the cluster');
-  } finally {
-    client.disconnect();
-  }
+  await client.ping();
+  client.disconnect();
 }
 
 async function freePort(): Promise<number> {
@@ -74,5 +106,6 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, 'close');
-  return port;
+  // A cluster's nodes speak on this port and on the one 10,000 above it.
+  return port < 55_000 ? port : await freePort();
 }

@@ -4,7 +4,6 @@
  */
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit';
 import { LRUCache } from 'lru-cache';
-import type { RedisDoor } from '../infra/redis.ts';
 
 /** Addresses that are remembered at a time. */
 const maxAddresses = 100_000;
@@ -14,8 +13,15 @@ interface Counted {
   readonly endsAt: number;
 }
 
+/** Counts for all nodes together. */
+export interface SharedCounter {
+  readonly isUp: boolean;
+  /** Adds one to a counter that ends `windowMs` after its first. @throws Error when there is no answer in time. */
+  count(key: string, windowMs: number): Promise<{ readonly count: number; readonly leftMs: number }>;
+}
+
 interface LimitStoreDeps {
-  readonly redis: Pick<RedisDoor, 'isUp' | 'count'>;
+  readonly redis: SharedCounter;
   /** Begins every key. */
   readonly prefix: string;
   /** Monotonic, ms. */

@@ -2,15 +2,14 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import type { RedisDoor } from '../infra/redis.ts';
-import { createLimitStore } from './limit-store.ts';
+import { createLimitStore, type SharedCounter } from './limit-store.ts';
 
 /** Addresses that are remembered at a time. */
 const addresses = 100_000;
 
 export interface RateLimitDeps {
   /** Null: every node counts for itself. */
-  readonly redis: RedisDoor | null;
+  readonly redis: SharedCounter | null;
   /** Monotonic, ms. */
   readonly stopwatch: () => number;
 }

@@ -13,7 +13,7 @@ export function createPostgresHints({ random }: { readonly random: () => number 
       listener = openPostgresListener({ random, heard, lost }, { url, channel: 'aibrain_hints' });
     },
     async send(messages) {
-      await listener?.notify(messages.map(({ text }) => text)).catch(() => undefined);
+      await listener?.notify(messages.map(({ text }) => text));
     },
     restart: () => listener?.reconnect(),
     close: async () => await listener?.close(),

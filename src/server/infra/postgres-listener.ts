@@ -6,7 +6,7 @@
 import pg from 'pg';
 
 export interface PostgresListener {
-  /** Each less than 8,000 bytes, PostgreSQL's bound. @throws Error when there is no connection. */
+  /** Each less than 8,000 bytes, PostgreSQL's bound. Resolves when they are sent or lost, never throws. */
   notify(payloads: readonly string[]): Promise<void>;
   /** Opens another connection: for a silence that no error explains. */
   reconnect(): void;
@@ -32,6 +32,9 @@ const connectTimeoutMs = 5_000;
 const answerTimeoutMs = 5_000;
 const longestRetryMs = 5_000;
 
+/** Payloads that wait for the connection; older ones are lost. */
+const maxWaiting = 1_000;
+
 const notifyText = 'select pg_notify($1::text, p) from unnest($2::text[]) as p';
 
 export function openPostgresListener(deps: PostgresListenerDeps, { url, channel }: PostgresListenerOptions): PostgresListener {
@@ -39,6 +42,8 @@ export function openPostgresListener(deps: PostgresListenerDeps, { url, channel 
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
   let attempt = 0;
+  let waiting: string[] = [];
+  let sending: Promise<void> | null = null;
 
   const retry = (): void => {
     if (isClosed) return;
@@ -69,11 +74,22 @@ export function openPostgresListener(deps: PostgresListenerDeps, { url, channel 
       lose(opening);
     }
   };
+  /** One statement at a time, and whatever came meanwhile in the next. */
+  const send = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const payloads = waiting;
+      waiting = [];
+      await client?.query(notifyText, [channel, payloads]).catch(() => undefined);
+    }
+    sending = null;
+  };
   void connect();
   return {
     async notify(payloads) {
-      if (client === null) throw new Error('no connection to notify on');
-      await client.query(notifyText, [channel, payloads]);
+      if (payloads.length === 0) return;
+      waiting = [...waiting, ...payloads].slice(-maxWaiting);
+      sending = sending ?? send();
+      await sending;
     },
     reconnect() {
       if (client !== null) lose(client);

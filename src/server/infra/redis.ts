@@ -139,7 +139,11 @@ function openCluster({ now, random }: RedisDoorDeps, urls: readonly string[]): R
       client.on('subscribersReady', subscribeWanted);
       subscribeWanted();
     },
-    resubscribe: subscribeWanted,
+    resubscribe() {
+      subscribeWanted();
+      // Looks at every node again, and replaces the subscriptions of those that are gone.
+      client.refreshSlotsCache();
+    },
     close: () => client.disconnect(),
   };
 }

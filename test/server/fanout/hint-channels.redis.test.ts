@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { createRedisHints } from '../../../src/server/fanout/redis-hints.ts';
 import { openRedis, type RedisDoor } from '../../../src/server/infra/redis.ts';
 import { hintChannelContract } from '../../contract/hint-channel.ts';
-import { type RedisServer, startRedisServer } from '../../support/redis-server.ts';
+import { type RedisCluster, startRedisCluster } from '../../support/redis-server.ts';
 
 const deps = { now: Date.now, random: Math.random };
 
@@ -20,18 +20,18 @@ describe('hints over Redis', () => {
   });
 });
 
-describe('hints over a Redis cluster', () => {
-  let server: RedisServer;
+describe('hints over a Redis cluster of three', () => {
+  let cluster: RedisCluster;
   const doors: RedisDoor[] = [];
   beforeAll(async () => {
-    server = await startRedisServer({ isCluster: true });
+    cluster = await startRedisCluster();
   });
   afterAll(async () => {
     for (const door of doors) door.close();
-    await server[Symbol.asyncDispose]();
+    await cluster[Symbol.asyncDispose]();
   });
   hintChannelContract(() => {
-    const door = openRedis(deps, { urls: [server.url], isCluster: true });
+    const door = openRedis(deps, { urls: cluster.urls, isCluster: true });
     doors.push(door);
     return createRedisHints(door, 'test:');
   });
