@@ -90,7 +90,7 @@ const tryToWrite: DatabaseLook = async (db) => {
     await db.transaction(async (tx) => {
       if (state?.has_tables === true) {
         const id = randomUUID();
-        await tx.query('insert into accounts (email, user_id) values ($1::text, $2::uuid)', [`doctor ${id}`, id]);
+        await tx.query('insert into accounts (user_id, email) values ($1::uuid, $2::text)', [id, `doctor ${id}`]);
       } else await tx.query('create table aibrain_doctor (id int)');
       throw new RolledBack();
     });

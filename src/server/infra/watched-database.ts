@@ -9,17 +9,13 @@ export type DatabaseWatch = <T>(kind: 'statement' | 'transaction' | 'copy', name
 
 export function watchedDatabase(db: Database, watch: DatabaseWatch): Database {
   return {
+    ...db,
     ...watchedQueryable(db, watch),
     get kysely() {
       return watchedKysely(db.kysely, watch);
     },
-    engine: db.engine,
-    description: db.description,
-    ...(db.poolState !== undefined && { poolState: db.poolState }),
     transaction: (work, options) =>
       watch('transaction', 'transaction', () => db.transaction((tx) => work(watchedTransaction(tx, watch)), options)),
-    script: (sql) => db.script(sql),
-    close: () => db.close(),
   };
 }
 

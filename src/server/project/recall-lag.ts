@@ -1,5 +1,5 @@
 /** How far words and vectors lie behind the log, over all users: for whoever runs the server. */
-import type { Queryable, Statement } from '../infra/database.ts';
+import type { Queryable } from '../infra/database.ts';
 
 export interface ProjectionLag {
   readonly users: number;
@@ -17,8 +17,9 @@ export interface RecallLagRow {
 const maxUsers = 10_000;
 
 /** The first event that is missing is found by its key. */
-const statement: Statement = {
+const statement = {
   name: 'recall-lag',
+  everybody: 'tells whoever runs the server how far words and vectors are behind',
   text: `with behind as materialized (
       select h.user_id, h.seq, coalesce(r.text_seq, 0) as text_seq, coalesce(v.seq, 0) as vector_seq
       from user_heads h
