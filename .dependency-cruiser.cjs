@@ -24,7 +24,7 @@ const serverFolders = {
   edge: {
     may: [
       '^src/(core|protocol|sync)/',
-      '^src/server/(access|command|read|fanout|ingest|transfer|embed)/',
+      '^src/server/(access|command|read|fanout|ingest|transfer|embed|metrics|tracing)/',
       '^src/server/log/head[.]ts$',
       '^src/server/config[^/]*[.]ts$',
       doors,
@@ -74,6 +74,22 @@ const serverFolders = {
   terminal: {
     may: ['^src/core/'],
     why: 'The command line asks a running server over HTTP, as anybody does; what it does in this process cli.ts brings.',
+  },
+  metrics: {
+    may: ['^src/protocol/', '^src/server/fanout/'],
+    why: 'Figures and their names: what they are figures of, others tell them.',
+  },
+  tracing: {
+    may: [],
+    why: 'Spans and where they are sent; what they are spans of, others tell.',
+  },
+  observe: {
+    may: ['^src/core/', '^src/server/(metrics|tracing|command|read|project|ingest|transfer|embed|infra)/'],
+    why: 'Puts a hand around services, to count and trace what they do. Nobody below knows that it is watched.',
+  },
+  doctor: {
+    may: ['^src/core/', '^src/server/(infra|embed|ingest|access)/', '^src/server/config[^/]*[.]ts$'],
+    why: 'Tries for real what the server needs, one check a file; what is tried, cli.ts and deps.ts open for it.',
   },
   infra: {
     may: [],

@@ -30,6 +30,7 @@ import { RequestLog } from './edge/logger.ts';
 import { createOriginCheck } from './edge/origins.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
 import { installRateLimits, type RateLimitDeps } from './edge/rate-limits.ts';
+import { type RequestWatchDeps, watchRequests } from './edge/request-watch.ts';
 import { installSecurityHeaders } from './edge/security-headers.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
@@ -43,6 +44,7 @@ export interface AppDeps
     Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
     TransferRouteDeps,
+    RequestWatchDeps,
     RateLimitDeps,
     SyncSocketDeps {
   readonly config: Config;
@@ -53,6 +55,7 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   closeIdleConnectionsWhileDraining(app);
   endConnectionsWhileDraining(app, deps.draining);
   installJsonBodies(app);
+  watchRequests(app, deps);
   app.decorate('declaredRoutes', []);
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);

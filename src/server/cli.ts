@@ -9,7 +9,7 @@ import { isInlineKeys } from './access/token-keys.ts';
 import { createAppend } from './command/append.ts';
 import { createCollector } from './command/collector.ts';
 import { type Config, describeConfig, loadConfig } from './config.ts';
-import { collectorOptions, createDeps } from './deps.ts';
+import { collectorOptions, createDeps, createDoctorDeps } from './deps.ts';
 import { createHub } from './fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from './infra/database.ts';
 import { distribute } from './infra/distribute.ts';
@@ -44,6 +44,7 @@ const usage = `aibrain: the memory server
                            themselves: --user EMAIL
   aibrain keys new|use|drop  the keys of access tokens, in the file that JWT_KEYS or --file names: a new one, which verifies;
                            use KID, it signs from now on; drop KID. Without a file, new prints one. [--hs256]
+  aibrain doctor           try for real what a server needs (database, Redis, embedding, extraction …) and say what to do. [--json]
   aibrain config           print the settings: environment variable, value, default, meaning
 
 The embedded database belongs to one process: stop the server before any other command
@@ -71,6 +72,8 @@ async function run([command = 'start', ...options]: readonly string[]): Promise<
       return transferFiles(command, options);
     case 'keys':
       return changeKeys(options);
+    case 'doctor':
+      return runDoctor(options.includes('--json'));
     case 'config':
       return printConfig();
     default:
@@ -296,6 +299,18 @@ async function changeKeys(options: readonly string[]): Promise<number> {
 }
 
 const fileOfKeys = (jwtKeys: string | null): string | null => (jwtKeys === null || isInlineKeys(jwtKeys) ? null : jwtKeys);
+
+/** Loaded only here: no other command needs the client of Redis. */
+async function runDoctor(asJson: boolean): Promise<number> {
+  const config = loadConfig();
+  const [{ examine, toFindings }, { printFindings }] = await Promise.all([
+    import('./doctor/doctor.ts'),
+    import('./doctor/print-findings.ts'),
+  ]);
+  const how = { asJson, say };
+  if (!config.ok) return printFindings(toFindings(config.error), how);
+  return printFindings(examine(await createDoctorDeps(config.value), config.value), how);
+}
 
 function printConfig(): number {
   for (const { name, value, default: byDefault, unit, text } of describeConfig()) {

@@ -12,6 +12,31 @@ export function integer(min: number, max: number) {
     .pipe(z.number({ error: message }).min(min, message).max(max, message));
 }
 
+export const fraction = z
+  .string()
+  .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, 'a number from 0 to 1')
+  .transform(Number);
+
+/** `name=value, name=value`, as OpenTelemetry writes headers: values percent-encoded where they have to be. */
+export const pairs = z.string().transform((value, context): Readonly<Record<string, string>> => {
+  const entries = value
+    .split(',')
+    .map((pair) => /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(pair)?.slice(1) ?? [])
+    .map(([name, text]) => [name, decodeOrNull(text ?? '')] as const);
+  const isGood = entries.every(([name, text]) => name !== undefined && text !== null);
+  if (isGood) return Object.fromEntries(entries);
+  context.addIssue({ code: 'custom', message: 'name=value, comma separated' });
+  return z.NEVER;
+});
+
+function decodeOrNull(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
 export function oneOf<const Names extends readonly [string, ...string[]]>(...names: Names) {
   return z.enum(names, { error: `one of ${names.join(', ')}` });
 }

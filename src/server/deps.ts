@@ -16,9 +16,9 @@ import type { GroupCommit } from './command/group-commit.ts';
 import { createMemoryCommands, type MemoryCommands, type Writer } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
+import type { DoctorDeps } from './doctor/doctor.ts';
 import { createDraining, type Draining } from './edge/draining.ts';
 import type { MemoryVectors } from './edge/http-memories.ts';
-import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
 import type { Embedder } from './embed/embedder.ts';
 import { createEmbedders } from './embed/embedders.ts';
 import { createLexicalEmbedder } from './embed/lexical-embedder.ts';
@@ -37,7 +37,15 @@ import { waitForDatabase } from './infra/wait-for-database.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
-import { migrateDirectly, openDatabase, openMaintenance, postgresOptions } from './open-database.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { watchAppend } from './observe/watch-append.ts';
+import { watchChatModel } from './observe/watch-chat-model.ts';
+import { watchDatabase } from './observe/watch-database.ts';
+import { watchEmbedder } from './observe/watch-embedder.ts';
+import { watchFetch } from './observe/watch-fetch.ts';
+import { watchAccesses, watchIngest, watchSearcher, watchTransfer } from './observe/watch-reads.ts';
+import { watchState } from './observe/watch-state.ts';
+import { type DatabaseWatch, migrateDirectly, openDatabase, openMaintenance, postgresOptions } from './open-database.ts';
 import { builtFolder, docsFolder, migrationsFolder, readVersion } from './package.ts';
 import { createKeepEmbeddings } from './project/own-embeddings.ts';
 import { keepOwnVectors, ownVectorModel } from './project/own-vectors.ts';
@@ -49,6 +57,7 @@ import { nearestMemories } from './read/nearest.ts';
 import { readEmbedded } from './read/read-embedded.ts';
 import { createSearcher, type Searcher } from './read/search.ts';
 import { readServingModel } from './read/serving-model.ts';
+import type { Tracing, TracingOptions } from './tracing/tracing.ts';
 import type { IngestedConversation } from './transfer/import-records.ts';
 import { createImportThread, type ImportThread } from './transfer/import-thread.ts';
 import type { FileConversation } from './transfer/item.ts';
@@ -78,7 +87,9 @@ export interface Deps {
   readonly access: Access;
   readonly publishedKeys: TokenKeys['published'];
   readonly collector: Collector;
-  readonly metrics: SyncMetrics;
+  readonly metrics: Metrics;
+  /** Null: there are no traces. */
+  readonly tracing: Tracing | null;
   readonly vectors: MemoryVectors;
   readonly recall: RecallWorker;
   /** Null: without REDIS_URL. */
@@ -105,20 +116,32 @@ export interface DepsOptions {
   readonly log: Log;
   /** Default: the system's clock. */
   readonly now?: () => number;
+  /** Closed with the rest. Default: none. */
+  readonly tracing?: Tracing | null;
   /** In place of the one that the configuration names; `close` then leaves it open. */
   readonly db?: Database;
   /** The database is broken for good in this process: a new one is needed. */
   readonly onBroken?: (error: Error) => void;
 }
 
-export async function createDeps(config: Config, { log, now = Date.now, ...options }: DepsOptions): Promise<Deps> {
-  const db = options.db ?? (await awaitDatabase(config, log, options.onBroken));
+export async function createDeps(
+  config: Config,
+  { log, now = Date.now, tracing = null, ...options }: DepsOptions,
+): Promise<Deps> {
+  const version = readVersion();
+  const metrics = createMetrics({ version, engine: config.databaseUrl === null ? 'pglite' : 'postgresql' });
+  const { onBroken } = options;
+  const watch = { ...(onBroken !== undefined && { onBroken }), onAcquired: metrics.database.acquired };
+  const opened = options.db ?? (await awaitDatabase(config, log, watch));
+  const db = watchDatabase(opened, { metrics: metrics.database, tracing, log }, { slowMs: config.slowStatementMs });
   try {
-    await migrateDirectly(db, config);
-    if (config.rowLevelSecurity === 'on') await assertFenced(db);
-    const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
+    await migrateDirectly(opened, config);
+    if (config.rowLevelSecurity === 'on') await assertFenced(opened);
+    const schemaVersion = readSchemaVersion();
     const hub = createHub();
-    const append = createAppend({ db, hub, now }, { statements: config.groupCommit });
+    const watched = watchAppend(metrics.append, tracing);
+    const append = watched.wrap(createAppend({ db, hub, now, watch: watched.watch }, { statements: config.groupCommit }));
+    metrics.append.countQueued(append.queued);
     const stopwatch = () => performance.now();
     const keys = await readTokenKeys(config);
     const access = createAccess(
@@ -130,13 +153,15 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
         limitsAttempts: config.rateLimit === 'on',
       },
     );
-    const accesses = startAccessCounts({
-      db,
-      now,
-      oneUser: config.groupCommit === 'user',
-      onError: (error) => log.warn({ err: error }, 'access counts not written'),
-    });
-    const metrics = createSyncMetrics();
+    const accesses = watchAccesses(
+      startAccessCounts({
+        db,
+        now,
+        oneUser: config.groupCommit === 'user',
+        onError: (error) => log.warn({ err: error }, 'access counts not written'),
+      }),
+      metrics.transfer,
+    );
     const collector = createCollector(
       {
         db,
@@ -147,35 +172,35 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       },
       collectorOptions(config),
     );
-    const provider = await openProvider(config);
+    const provider = await openProvider(config, { metrics, tracing });
     const embedders = createEmbedders(
       { lexical: createLexicalEmbedder(), ofProvider: provider?.embedderOf ?? null },
       config.embeddingModel,
     );
     const { model } = embedders.present;
+    watchState({ db: opened, metrics, model, now });
     const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
     const { redis, hints, stopNodes } = startNodes({ db, hub, now, log, access, metrics, stopwatch }, config);
     const draining = createDraining(config.drainNoticeSeconds * 1_000);
     const cleaning = setInterval(() => {
       deleteStaleAttempts(db, now()).catch((error) => log.warn({ err: error }, 'login attempts not cleaned'));
     }, attemptsCleanedEveryMs).unref();
-    const searcher = createSearcher({
-      db,
-      servingEmbedder: (userId) => readServingModel(db, userId, embedders),
-      ownModel: ownVectorModel(undefined, model),
-      nearest: (request) => nearestMemories(db, request),
-      onFailure: (error) => log.warn({ err: error }, 'a search went on without vectors'),
-    });
+    const searcher = watchSearcher(
+      createSearcher({
+        db,
+        servingEmbedder: (userId) => readServingModel(db, userId, embedders),
+        ownModel: ownVectorModel(undefined, model),
+        nearest: (request) => nearestMemories(db, request, metrics.search.planned),
+        onFailure: metrics.search.withoutVectors,
+      }),
+      metrics.search,
+    );
     const newId = () => v7() as MemoryId;
     const memories = createMemoryCommands({ db, append, newId });
-    const ingest = createIngest({
-      db,
-      memories,
-      findSimilar: createSimilarBySearch(searcher),
-      model: provider?.chatModel ?? null,
-      now,
-      onFailure: (failure) => log.warn({ failure, model: config.extractionModel }, 'a conversation was not read'),
-    });
+    const ingest = watchIngest(
+      createIngest({ db, memories, findSimilar: createSimilarBySearch(searcher), model: provider?.chatModel ?? null, now }),
+      metrics.transfer,
+    );
     const thread = importThreadOf({ db, hub, log }, config, model);
     const transfer = createTransfer({
       db,
@@ -183,11 +208,12 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       newId,
       now,
       keepEmbeddings: createKeepEmbeddings(db, model),
-      ingest: (writer) => (conversation) => ingestFromFile(ingest, writer, conversation),
+      ingest: (writer) => (conversation) => ingestFromFile({ ingest, log }, writer, conversation),
     });
+    const folder = options.db === undefined && db.engine === 'pglite' ? config.dataDir : null;
     return {
       config,
-      version: readVersion(),
+      version,
       docsFolder,
       log,
       now,
@@ -197,7 +223,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       memories,
       push: createPushOps({ db, append }),
       ingest,
-      transfer: thread === null ? transfer : withImportThread(transfer, thread),
+      transfer: watchTransfer(thread === null ? transfer : withImportThread(transfer, thread), metrics.transfer),
       accesses,
       searcher,
       stopwatch,
@@ -205,13 +231,14 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       publishedKeys: keys.published,
       collector,
       metrics,
+      tracing,
       vectors: vectorsOf(db, model),
       recall,
       redis,
       hints,
       draining,
       random: Math.random,
-      missing: async () => [...(draining.isOn ? [drainingPart] : []), ...(await missingParts(db, schemaVersion))],
+      missing: async () => [...(draining.isOn ? [drainingPart] : []), ...(await missingParts(db, schemaVersion, folder))],
       degraded: () => degradedParts(redis, hints),
       async close() {
         await thread?.stop();
@@ -221,6 +248,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
         await append.idle();
         await accesses.stop();
         await stopNodes();
+        await tracing?.close();
         if (options.db === undefined) await db.close();
       },
     };
@@ -314,8 +342,13 @@ const redisOptions = ({ redisCluster }: Config, urls: readonly string[]) => ({ u
 
 const drainingPart: MissingPart = { part: 'draining', message: 'it is stopping' };
 
-async function ingestFromFile(ingest: Ingest, writer: Writer, conversation: FileConversation): Promise<IngestedConversation> {
+async function ingestFromFile(
+  { ingest, log }: Pick<Deps, 'ingest' | 'log'>,
+  writer: Writer,
+  conversation: FileConversation,
+): Promise<IngestedConversation> {
   const report = await ingest.ingest(writer, { ...toIngestRequest(conversation), dryRun: false });
+  if (!report.ok) log.warn({ failure: report.error }, 'a conversation of a file was not read');
   if (!report.ok) return { fault: { code: report.error.code, path: '', message: 'the conversation was not read' } };
   const { created, updated, skipped } = report.value;
   return { created: created.length, updated: updated.length, skipped: skipped.length };
@@ -327,8 +360,8 @@ export const collectorOptions = (config: Config) => ({
 });
 
 /** The embedded one is here or broken; nothing is to be waited for. */
-function awaitDatabase(config: Config, log: Log, onBroken: DepsOptions['onBroken']): Promise<Database> {
-  const open = (): Promise<Database> => openDatabase(config, onBroken);
+function awaitDatabase(config: Config, log: Log, watch: DatabaseWatch): Promise<Database> {
+  const open = (): Promise<Database> => openDatabase(config, watch);
   if (config.databaseUrl === null) return open();
   const { databaseWaitSeconds } = config;
   return waitForDatabase(open, {
@@ -339,13 +372,43 @@ function awaitDatabase(config: Config, log: Log, onBroken: DepsOptions['onBroken
   });
 }
 
+/** Of the newest migration that this server knows. */
+export const readSchemaVersion = (): number => readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
+
+export const tracingOptions = (config: Config): Omit<TracingOptions, 'version'> => ({
+  endpoint: config.traceEndpoint,
+  headers: config.traceHeaders ?? {},
+  serviceName: config.traceServiceName,
+  ratio: config.traceRatio,
+});
+
+/** What `aibrain doctor` tries with. */
+export async function createDoctorDeps(config: Config): Promise<DoctorDeps> {
+  const { redisUrls } = config;
+  const { probeRedis } = await import('./infra/redis-probe.ts');
+  return {
+    openDatabase: () => openDatabase(config),
+    probeRedis: redisUrls === null ? null : () => probeRedis(redisOptions(config, redisUrls)),
+    async openProviders() {
+      const metrics = createMetrics({ version: readVersion(), engine: 'none' });
+      const provider = await openProvider(config, { metrics, tracing: null });
+      const lexical = createLexicalEmbedder();
+      const { present } = createEmbedders({ lexical, ofProvider: provider?.embedderOf ?? null }, config.embeddingModel);
+      return { embedder: present === lexical ? null : present, chatModel: provider?.chatModel ?? null };
+    },
+    now: Date.now,
+    nodeVersion: process.versions.node,
+    schemaVersion: readSchemaVersion(),
+  };
+}
+
 interface Provider {
   readonly embedderOf: (model: string) => Embedder;
   readonly chatModel: ChatModel;
 }
 
 /** Null where nobody is named. A server of one's own needs no key. Loading the package takes 60 ms: a start without one does not pay them. */
-async function openProvider(config: Config): Promise<Provider | null> {
+async function openProvider(config: Config, { metrics, tracing }: Pick<Deps, 'metrics' | 'tracing'>): Promise<Provider | null> {
   const { openAiApiKey, openAiBaseUrl, extractionModel: model, extractionTimeoutSeconds } = config;
   if (openAiApiKey === null && openAiBaseUrl === null) return null;
   const [{ default: OpenAI }, { createOpenAiEmbedder }, { createOpenAiChatModel }] = await Promise.all([
@@ -354,15 +417,25 @@ async function openProvider(config: Config): Promise<Provider | null> {
     import('./ingest/openai-chat-model.ts'),
   ]);
   // Retries are ours. A log of its own would show requests and headers.
-  const client = new OpenAI({ apiKey: openAiApiKey ?? 'none', baseURL: openAiBaseUrl, maxRetries: 0, logLevel: 'off' });
+  const client = new OpenAI({
+    apiKey: openAiApiKey ?? 'none',
+    baseURL: openAiBaseUrl,
+    maxRetries: 0,
+    logLevel: 'off',
+    fetch: watchFetch(globalThis.fetch, metrics.provider, tracing),
+  });
   const embedding = {
     client,
     random: Math.random,
     wait: (ms: number, signal?: AbortSignal) => wait(ms, undefined, { ref: false, ...(signal && { signal }) }),
   };
   return {
-    embedderOf: (name) => createOpenAiEmbedder(embedding, { model: name }),
-    chatModel: createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 }),
+    embedderOf: (name) => watchEmbedder(createOpenAiEmbedder(embedding, { model: name }), metrics.provider, tracing),
+    chatModel: watchChatModel(
+      createOpenAiChatModel(client, { model, timeoutMs: extractionTimeoutSeconds * 1_000 }),
+      metrics.provider,
+      tracing,
+    ),
   };
 }
 

@@ -4,12 +4,14 @@ import type { FastifyInstance } from 'fastify';
 import { BadTokenKeys } from './access/token-keys.ts';
 import { createApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
-import { createDeps, type Deps } from './deps.ts';
+import { createDeps, type Deps, tracingOptions } from './deps.ts';
 import { createLogger } from './edge/logger.ts';
 import { DatabaseError, DatabaseUnavailable } from './infra/database.ts';
 import { DataDirInUse } from './infra/embedded-lock.ts';
 import { MigrationChanged, SchemaTooNew } from './infra/migrate.ts';
 import { NotFenced } from './infra/row-security.ts';
+import { readVersion } from './package.ts';
+import { openTracing } from './tracing/open-tracing.ts';
 
 const startedAt = performance.now();
 
@@ -18,7 +20,9 @@ await main();
 async function main(): Promise<void> {
   const config = loadConfig();
   if (!config.ok) return fail(config.error.join('\n'));
-  const log = createLogger(config.value.logLevel);
+  const version = readVersion();
+  const tracing = await openTracing({ ...tracingOptions(config.value), version });
+  const log = createLogger({ level: config.value.logLevel, tracing });
   const die = (error: unknown): never => {
     log.fatal({ err: error }, 'the process ends');
     process.exit(1);
@@ -27,7 +31,7 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', die);
   const stopEnding = endOnSignal();
   try {
-    const deps = await createDeps(config.value, { log, onBroken: die });
+    const deps = await createDeps(config.value, { log, tracing, onBroken: die });
     const app = await createApp(deps, log);
     await app.listen({ port: config.value.port, host: config.value.host });
     stopEnding();

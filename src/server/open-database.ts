@@ -6,10 +6,16 @@ import { migrate } from './infra/migrate.ts';
 import { openPostgres, type PostgresOptions } from './infra/postgres.ts';
 import { migrationsFolder } from './package.ts';
 
-/** @param onBroken the embedded database is broken for good in this process: a new one is needed. */
-export function openDatabase(config: Config, onBroken?: (error: Error) => void): Promise<Database> {
+export interface DatabaseWatch {
+  /** The embedded database is broken for good in this process: a new one is needed. */
+  readonly onBroken?: (error: Error) => void;
+  /** How long a use waited for a connection of the pool, ms. */
+  readonly onAcquired?: (ms: number) => void;
+}
+
+export function openDatabase(config: Config, { onBroken, onAcquired }: DatabaseWatch = {}): Promise<Database> {
   const options = postgresOptions(config);
-  if (options !== null) return openPostgres(options);
+  if (options !== null) return openPostgres({ ...options, ...(onAcquired !== undefined && { onAcquired }) });
   const rowSecurity = config.rowLevelSecurity === 'on';
   return openEmbedded({ dataDir: config.dataDir, rowSecurity, ...(onBroken !== undefined && { onBroken }) });
 }

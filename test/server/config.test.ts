@@ -60,6 +60,12 @@ describe('configuration', () => {
       extractionModel: 'gpt-4o-mini',
       extractionTimeoutSeconds: 60,
       environment: 'development',
+      slowRequestMs: 2_000,
+      slowStatementMs: 500,
+      traceEndpoint: null,
+      traceHeaders: null,
+      traceServiceName: 'aibrain',
+      traceRatio: 1,
       logLevel: 'info',
     });
   });

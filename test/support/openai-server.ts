@@ -38,6 +38,8 @@ export interface OpenAiServer extends AsyncDisposable {
   readonly abandoned: number;
   /** Default: says `{}`. */
   onChat: (request: ChatRequest) => ChatReply;
+  /** The vector of a text. Default: null, there is no such path. */
+  onEmbedding: ((text: string) => readonly number[]) | null;
 }
 
 export async function startOpenAiServer(): Promise<OpenAiServer> {
@@ -62,6 +64,7 @@ export async function startOpenAiServer(): Promise<OpenAiServer> {
       return abandoned;
     },
     onChat: () => ({ says: {} }),
+    onEmbedding: null,
     [Symbol.asyncDispose]: () =>
       new Promise((done) => {
         http.close(() => done());
@@ -77,6 +80,11 @@ function answer(fake: OpenAiServer, path: string, body: unknown, response: Serve
     fake.chats.push(request);
     const reply = fake.onChat(request);
     return isFault(reply) ? fail(response, reply) : sendJson(response, 200, completion(request, reply));
+  }
+  if (path === '/v1/embeddings' && fake.onEmbedding !== null) {
+    const { model, input } = body as { readonly model: string; readonly input: readonly string[] };
+    const data = input.map((text, index) => ({ object: 'embedding', index, embedding: fake.onEmbedding?.(text) }));
+    return sendJson(response, 200, { object: 'list', model, data, usage: { prompt_tokens: 1, total_tokens: 1 } });
   }
   return sendJson(response, 404, { error: { message: 'no such path' } });
 }

@@ -3,8 +3,9 @@
 import type { DestinationStream } from 'pino';
 import { createApp } from '../../src/server/app.ts';
 import { type Config, loadConfig } from '../../src/server/config.ts';
-import { createDeps, type Deps } from '../../src/server/deps.ts';
+import { createDeps, type Deps, tracingOptions } from '../../src/server/deps.ts';
 import { createLogger } from '../../src/server/edge/logger.ts';
+import { openTracing } from '../../src/server/tracing/open-tracing.ts';
 import { type TestDatabase, testDatabase } from './databases.ts';
 import { testMode } from './test-mode.ts';
 
@@ -42,8 +43,13 @@ export const testPassword = 'correct horse, battery staple';
 export async function startTestServer({ database, env, now, log }: TestServerOptions = {}): Promise<TestServer> {
   const place = database ?? (await testDatabase());
   const config = testConfig(env);
-  const logger = createLogger(log === undefined ? 'silent' : config.logLevel, log);
-  const deps = await createDeps(config, { log: logger, db: place.fenced, ...(now !== undefined && { now }) });
+  const tracing = await openTracing({ ...tracingOptions(config), version: 'test' });
+  const logger = createLogger({
+    level: log === undefined ? 'silent' : config.logLevel,
+    ...(log !== undefined && { destination: log }),
+    tracing,
+  });
+  const deps = await createDeps(config, { log: logger, tracing, db: place.fenced, ...(now !== undefined && { now }) });
   const app = await createApp(deps, logger);
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   return {

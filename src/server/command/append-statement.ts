@@ -60,14 +60,17 @@ const statements = {
 /** From here on COPY in a transaction is quicker than one statement (docs/decisions), in events. */
 const bulkFrom = 128;
 
+export const isWrittenByCopy = (plans: readonly GuardedPlan[]): boolean => countEvents(plans) >= bulkFrom;
+
 /** @returns the users whose plan was written. */
 export async function writePlans(db: Queryable | Database, plans: readonly GuardedPlan[]): Promise<ReadonlySet<UserId>> {
   const writing = plans.filter(({ plan }) => plan.events.length > 0);
-  const events = writing.reduce((sum, { plan }) => sum + plan.events.length, 0);
-  if (events === 0) return new Set();
-  if (events < bulkFrom) return writeSmall(db, writing);
+  if (writing.length === 0) return new Set();
+  if (!isWrittenByCopy(writing)) return writeSmall(db, writing);
   return 'transaction' in db ? db.transaction((tx) => writeBulk(tx, writing)) : writeBulk(db, writing);
 }
+
+const countEvents = (plans: readonly GuardedPlan[]): number => plans.reduce((sum, { plan }) => sum + plan.events.length, 0);
 
 async function writeSmall(db: Queryable, plans: readonly GuardedPlan[]): Promise<ReadonlySet<UserId>> {
   const params = [...headParams(plans), ...presumedParams(plans), ...eventParams(plans), ...columns(memoryRows(plans), 15)];

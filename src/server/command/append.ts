@@ -3,14 +3,21 @@ import { concatBytes } from '../../protocol/message-pack.ts';
 import type { Hub } from '../fanout/hub.ts';
 import type { Database } from '../infra/database.ts';
 import { createAppendCache } from './append-cache.ts';
-import { createGroupCommit, type GroupCommit, type GroupCommitLimits } from './group-commit.ts';
-import type { UserPlan } from './user-plan.ts';
+import { createGroupCommit, type GroupCommit, type GroupCommitDeps, type GroupCommitLimits } from './group-commit.ts';
+import type { PlanTally, UserPlan } from './user-plan.ts';
 
 export interface AppendDeps {
   readonly db: Database;
   readonly hub: Hub;
   /** Unix ms. */
   readonly now: () => number;
+  readonly watch?: AppendWatch;
+}
+
+/** Whoever counts or traces what is appended. */
+export interface AppendWatch extends Pick<GroupCommitDeps, 'onGroup' | 'around'> {
+  /** Of one user's plan that was committed. */
+  readonly onTally: (tally: PlanTally) => void;
 }
 
 export interface AppendOptions {
@@ -19,9 +26,16 @@ export interface AppendOptions {
   readonly limits?: GroupCommitLimits;
 }
 
-export function createAppend({ db, hub, now }: AppendDeps, { statements = 'users', limits }: AppendOptions = {}): GroupCommit {
-  const onCommitted = (plan: UserPlan): void => hub.publish(toCommitted(plan));
-  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted, oneUser: statements === 'user' }, limits);
+export function createAppend(
+  { db, hub, now, watch }: AppendDeps,
+  { statements = 'users', limits }: AppendOptions = {},
+): GroupCommit {
+  const onCommitted = (plan: UserPlan): void => {
+    watch?.onTally(plan.tally);
+    hub.publish(toCommitted(plan));
+  };
+  const oneUser = statements === 'user';
+  return createGroupCommit({ db, now, cache: createAppendCache(), onCommitted, oneUser, ...watch }, limits);
 }
 
 function toCommitted(plan: UserPlan) {

@@ -19,7 +19,7 @@ import { deleteTombstones, readTombstones, type Tombstone } from '../project/tom
 import type { AppendCache, CachedUser } from './append-cache.ts';
 import { writeOneUser } from './append-one-user.ts';
 import type { AppendRequest, AppendResult } from './append-request.ts';
-import { writePlans } from './append-statement.ts';
+import { isWrittenByCopy, writePlans } from './append-statement.ts';
 import type { GuardedPlan } from './guarded-plan.ts';
 import { mapAtOnce } from './map-at-once.ts';
 import { planUser, type UserPlan } from './user-plan.ts';
@@ -33,6 +33,25 @@ export interface GroupCommitDeps {
   readonly onCommitted: (plan: UserPlan) => void;
   /** Each statement is about one user, and those of different users go out side by side. Default: about a whole group. */
   readonly oneUser?: boolean;
+  /** Told of every group when its requests are answered. */
+  readonly onGroup?: (report: GroupReport) => void;
+  /** Carries out each step of a group, for whoever traces. */
+  readonly around?: AroundGroup;
+}
+
+export type GroupStep = 'plan' | 'commit';
+
+export type AroundGroup = <T>(step: GroupStep, requests: () => readonly AppendRequest[], work: () => Promise<T>) => Promise<T>;
+
+export interface GroupReport {
+  readonly requests: number;
+  readonly ops: number;
+  readonly users: number;
+  /** Of them, those whose head or memories had moved: planned again under the lock. */
+  readonly replanned: number;
+  readonly way: 'statement' | 'copy';
+  /** From the begin of the write until the requests are answered. */
+  readonly ms: number;
 }
 
 export interface GroupCommitLimits {
@@ -56,6 +75,8 @@ export interface GroupCommit {
   submit(request: AppendRequest): Promise<AppendResult>;
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>;
+  /** Ops that wait now. */
+  queued(): number;
 }
 
 /** A group is looked for among so many times as many requests as it has ops at most. */
@@ -105,9 +126,10 @@ export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimi
   const run = async (): Promise<void> => {
     let writing = Promise.resolve();
     while (queue.length > 0) {
-      const planned = await planParts(deps, byUser(takeGroup()));
+      const users = byUser(takeGroup());
+      const planned = await step(deps, 'plan', users, () => planParts(deps, users));
       await writing;
-      writing = commitParts(deps, planned);
+      writing = step(deps, 'commit', users, () => commitAndReport(deps, users, planned));
       // Under load the next group is planned while this one is written; else it gathers meanwhile, and is larger.
       if (queuedOps < limits.planAheadOps) await writing;
     }
@@ -127,7 +149,32 @@ export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimi
       });
     },
     idle: async () => running ?? undefined,
+    queued: () => queuedOps,
   };
+}
+
+function step<T>({ around }: GroupCommitDeps, name: GroupStep, groups: readonly UserGroup[], work: () => Promise<T>): Promise<T> {
+  return around === undefined ? work() : around(name, () => requestsOf(groups), work);
+}
+
+const requestsOf = (groups: readonly UserGroup[]): AppendRequest[] =>
+  groups.flatMap(({ pending }) => pending.map(({ request }) => request));
+
+/** Never throws. */
+async function commitAndReport(
+  deps: GroupCommitDeps,
+  groups: readonly UserGroup[],
+  parts: readonly OptimisticGroup[],
+): Promise<void> {
+  const startedAt = performance.now();
+  const replanned = await commitParts(deps, parts);
+  if (deps.onGroup === undefined) return;
+  let requests = 0;
+  let ops = 0;
+  for (const { pending } of groups) for (const { request } of pending) [requests, ops] = [requests + 1, ops + opsOf(request)];
+  const isCopied = parts.some(({ planned }) => isWrittenByCopy(planned.map(({ guarded }) => guarded)));
+  const way = isCopied ? 'copy' : 'statement';
+  deps.onGroup({ requests, ops, users: groups.length, replanned, way, ms: performance.now() - startedAt });
 }
 
 const opsOf = (request: AppendRequest | undefined): number => (request?.kind === 'push' ? Math.max(1, request.ops.length) : 1);
@@ -151,8 +198,10 @@ async function planParts(deps: GroupCommitDeps, groups: readonly UserGroup[]): P
   return await mapAtOnce(groups, usersAtOnce, (group) => planOptimistically(deps, [group]));
 }
 
-async function commitParts(deps: GroupCommitDeps, parts: readonly OptimisticGroup[]): Promise<void> {
-  await mapAtOnce(parts, usersAtOnce, (part) => commitGroup(deps, part));
+/** @returns how many users had to be planned again. */
+async function commitParts(deps: GroupCommitDeps, parts: readonly OptimisticGroup[]): Promise<number> {
+  const replanned = await mapAtOnce(parts, usersAtOnce, (part) => commitGroup(deps, part));
+  return replanned.reduce((sum, count) => sum + count, 0);
 }
 
 /** A group on its way: what could be planned from the cache, and what has to wait for the lock. */
@@ -179,8 +228,8 @@ async function planOptimistically(deps: GroupCommitDeps, all: readonly UserGroup
   }
 }
 
-/** Never throws: every request is answered or rejected. */
-async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: OptimisticGroup): Promise<void> {
+/** Never throws: every request is answered or rejected. @returns how many users had to be planned again. */
+async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: OptimisticGroup): Promise<number> {
   const moved = [...unplanned];
   try {
     const plans = planned.map(({ guarded }) => guarded);
@@ -202,6 +251,7 @@ async function commitGroup(deps: GroupCommitDeps, { planned, unplanned }: Optimi
     deps.cache.forget(group.userId);
     await commitLocked(deps, group);
   }
+  return moved.length - unplanned.length;
 }
 
 /** A refusal that nothing was written with may rest on an old cache entry: only the lock can tell. Replays are replays. */

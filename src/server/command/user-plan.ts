@@ -55,6 +55,16 @@ export interface UserPlan {
   readonly lastCounterByDevice: ReadonlyMap<number, number>;
   /** `heads(base)` of the bases that the requests named. */
   readonly clockByBase: ReadonlyMap<number, FlatClock>;
+  /** What became of the ops, counted. */
+  readonly tally: PlanTally;
+}
+
+export interface PlanTally {
+  applied: number;
+  superseded: number;
+  rejected: number;
+  conflictsOpened: number;
+  conflictsClosed: number;
 }
 
 export interface PlanInput {
@@ -111,6 +121,7 @@ class UserDraft {
   readonly #lastCounterByDevice = new Map<number, number>();
   /** One draw for all: a call for each salt would cost more than its hash. */
   readonly #salts: Uint8Array;
+  readonly #tally: PlanTally = { applied: 0, superseded: 0, rejected: 0, conflictsOpened: 0, conflictsClosed: 0 };
   #seq: number;
   #hash: Uint8Array;
   #stateHash: Head['stateHash'];
@@ -243,6 +254,7 @@ class UserDraft {
       results,
       lastCounterByDevice: this.#lastCounterByDevice,
       clockByBase: this.#clockByBase,
+      tally: this.#tally,
     };
   }
 
@@ -278,6 +290,8 @@ class UserDraft {
       this.#conflicts.set(id, { ...conflict, id, memoryId, at, resolution, resolvedSeq: resolution === null ? null : state.seq });
       return { id, register: conflict.register, winnerSeq: conflict.winnerSeq, loserSeq: conflict.loserSeq };
     };
+    this.#tally.conflictsOpened += opened.length;
+    this.#tally.conflictsClosed += closed.length;
     for (const { conflict, resolution } of closed) keep(conflict, resolution);
     for (const conflict of moved) keep(conflict, null);
     return opened.map((conflict) => keep(conflict, null));
@@ -302,6 +316,7 @@ class UserDraft {
       salt,
       hash: this.#hash,
     });
+    this.#tally[event.outcome]++;
     this.#seen(op);
     this.#dots.push({ device: op.device.ordinal, counter: op.counter, seq: event.seq });
   }

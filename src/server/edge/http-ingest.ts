@@ -107,7 +107,10 @@ export function registerIngestRoute(app: FastifyInstance, deps: IngestRouteDeps)
       const messages = toMessages(body, timestamp);
       using caller = watchCaller(request);
       const report = await deps.ingest.ingest(principal, { messages, context, dryRun, signal: caller.signal });
-      if (!report.ok) throw toAppError(report.error);
+      if (!report.ok) {
+        request.log.warn({ failure: report.error }, 'a conversation was not read');
+        throw toAppError(report.error);
+      }
       return { status: 201, body: { ...(await toAnswer(deps, principal.userId, report.value)), dryRun } };
     },
   );

@@ -2,13 +2,13 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError, type FieldError } from '../../core/errors.ts';
-import type { SyncMetrics } from './metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { createOpenApi } from './openapi.ts';
 import { route } from './route.ts';
 
 export interface OperationsDeps {
   readonly version: string;
-  readonly metrics: SyncMetrics;
+  readonly metrics: Metrics;
   /** What the server needs and does not have; empty when it is ready. */
   readonly missing: () => Promise<readonly MissingPart[]>;
   /** What it can serve without: named, and by default a reason for 503 where a promise was made (Redis). */

@@ -119,9 +119,11 @@ export function registerSearchRoute(app: FastifyInstance, { searcher, vectors, a
       answers: { 200: answerSchema },
       errors: ['embedding_unavailable'],
     },
-    async ({ principal: { userId }, body: { filter, ...request } }) => {
+    async ({ principal: { userId }, body, request }) => {
       const startedAt = stopwatch();
-      const answer = await searchOrRefuse(searcher, userId, { ...request, filter });
+      const answer = await searchOrRefuse(searcher, userId, body);
+      if (answer.withoutVectors !== undefined)
+        request.log.warn({ err: answer.withoutVectors }, 'a search went on without vectors');
       const embedded = await vectors.embedded(
         userId,
         answer.results.map(({ memory }) => memory.id),

@@ -2,12 +2,26 @@
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from '../config.ts';
+import type { TraceLink, Tracing } from '../tracing/tracing.ts';
 
-/** @param destination default: standard output. */
-export function createLogger(level: Config['logLevel'], destination?: DestinationStream): Logger {
-  const options = { level, serializers: { req: toLoggedRequest, err: pino.stdSerializers.err } };
+export interface LoggerOptions {
+  readonly level: Config['logLevel'];
+  /** Default: standard output. */
+  readonly destination?: DestinationStream;
+  /** With traces, a line names the one that it belongs to. */
+  readonly tracing?: Pick<Tracing, 'here'> | null;
+}
+
+export function createLogger({ level, destination, tracing }: LoggerOptions): Logger {
+  const options = {
+    level,
+    serializers: { req: toLoggedRequest, err: pino.stdSerializers.err },
+    ...(tracing && { mixin: () => namesOf(tracing.here()) }),
+  };
   return destination === undefined ? pino(options) : pino(options, destination);
 }
+
+const namesOf = (here: TraceLink | null): object => (here === null ? {} : { traceId: here.traceId, spanId: here.spanId });
 
 /** One line a request, when it is done. */
 export class RequestLog extends LogController {

@@ -15,10 +15,10 @@ import type { Collector } from '../command/collector.ts';
 import type { GroupCommit } from '../command/group-commit.ts';
 import type { Hub } from '../fanout/hub.ts';
 import { type Database, DatabaseUnavailable } from '../infra/database.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { readDelta, readSeqOfDot } from '../read/read-delta.ts';
 import { readOpening } from '../read/read-opening.ts';
 import { readSnapshot } from '../read/read-snapshot.ts';
-import type { SyncMetrics } from './metrics.ts';
 import { committedToPiece, type FrameForm, pageToPiece, type SyncPiece } from './sync-piece.ts';
 import { deflateFrame, isWorthDeflating, readFrame, writeDelta, writeFrame } from './ws-frames.ts';
 
@@ -28,8 +28,10 @@ export interface ConnectionDeps {
   readonly append: GroupCommit;
   readonly access: Pick<Access, 'authenticate' | 'openReplica' | 'touchDevice'>;
   readonly collector: Pick<Collector, 'soon'>;
-  readonly metrics: Pick<SyncMetrics, 'reset' | 'repair'>;
+  readonly metrics: Pick<Metrics, 'reset' | 'repair' | 'sockets'>;
   readonly now: () => number;
+  /** Carries out a PUSH of so many ops, for whoever traces. */
+  readonly aroundPush?: <T>(ops: number, work: () => Promise<T>) => Promise<T>;
   /** The device's state hash differed: for the log, without content. */
   readonly onRepair: () => void;
   /** A fault of ours, for the log: no content, no token. */
@@ -95,7 +97,11 @@ export class SyncConnection {
   }
 
   start(): void {
-    this.#socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary ? 'binary' : 'text'));
+    const { sockets } = this.#deps.metrics;
+    this.#socket.on('message', (data: Buffer, isBinary: boolean) => {
+      sockets.received(data.length);
+      this.#receive(data, isBinary ? 'binary' : 'text');
+    });
     this.#socket.on('close', () => this.stop());
     this.#socket.on('error', () => this.stop());
   }
@@ -253,7 +259,9 @@ export class SyncConnection {
     this.#pending++;
     this.#pendingOps += push.ops.length;
     this.#throttle();
-    this.#input({ kind: 'pushed', answer: await this.#push(push) });
+    const { aroundPush } = this.#deps;
+    const answer = aroundPush === undefined ? this.#push(push) : aroundPush(push.ops.length, () => this.#push(push));
+    this.#input({ kind: 'pushed', answer: await answer });
     this.#pending--;
     this.#pendingOps -= push.ops.length;
     this.#throttle();
@@ -317,6 +325,7 @@ export class SyncConnection {
   }
 
   #write(frame: Uint8Array | string, counted: number): void {
+    this.#deps.metrics.sockets.sent(frame.length);
     this.#socket.send(frame, () => {
       this.#outgoingBytes -= counted;
       if (this.#outgoingBytes === 0) this.#outgoing = null;

@@ -4,18 +4,20 @@ import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { Access } from '../access/access.ts';
 import type { Config } from '../config.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { Draining } from './draining.ts';
 import { startEndedPoll } from './ended-poll.ts';
 import { comeBackWithinMs, leaveInTurn } from './leave-in-turn.ts';
-import type { SyncMetrics } from './metrics.ts';
 import { createOriginCheck, isSameOrigin } from './origins.ts';
 import { sendProblem } from './problem.ts';
 import { syncSocketPath } from './sync-socket-door.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 
-export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
+export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access' | 'aroundPush'> {
   readonly access: Access;
-  readonly metrics: SyncMetrics;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing | null;
   readonly config: Pick<Config, 'sessionPollMs' | 'drainSeconds' | 'corsOrigins' | 'queryToken'>;
   readonly draining: Pick<Draining, 'isOn' | 'onBegin'>;
   /** In [0, 1). */
@@ -27,6 +29,7 @@ const tickEveryMs = 1_000;
 
 export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketDeps): Promise<void> {
   const connections = new Set<SyncConnection>();
+  const traced = tracedPushes(deps.tracing);
   const { random } = deps;
   const leave = (withinMs: number): Promise<void> => leaveInTurn(connections, { withinMs, random });
   // Before that of the plugin, which would close them without a word.
@@ -36,7 +39,7 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false },
     // What a client breaks is no fault of the server: one line, not a stack.
     errorHandler: (error, socket, request) => {
-      request.log.info({ reason: error.message }, 'a socket was ended by what came over it');
+      request.log.info({ reason: error.message, socketId: request.id }, 'a socket was ended by what came over it');
       socket.terminate();
     },
   });
@@ -47,12 +50,17 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     // A request that asks for no upgrade; without this its answer would be an empty one.
     handler: (request, reply) => sendProblem(new AppError('not_found', 'Here is a WebSocket only.'), request, reply),
     wsHandler: (socket, request) => {
-      const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
-      // Which user it was the request id tells whoever has to know.
-      const onRepair = (): void => request.log.warn('the state hash of a device differed: it asks for a snapshot');
-      const connection = new SyncConnection({ ...deps, onFault, onRepair }, socket, request.query.token ?? null);
+      // The request that was upgraded names the socket from then on, and whoever has to know finds the user by it.
+      const socketId = request.id;
+      const onFault = (error: unknown): void => request.log.error({ err: error, socketId }, 'sync socket');
+      const onRepair = (): void => request.log.warn({ socketId }, 'the state hash of a device differed: it asks for a snapshot');
+      const connection = new SyncConnection({ ...deps, ...traced, onFault, onRepair }, socket, request.query.token ?? null);
       connections.add(connection);
-      socket.on('close', () => connections.delete(connection));
+      deps.metrics.sockets.opened();
+      socket.on('close', (code) => {
+        deps.metrics.sockets.closed(code);
+        connections.delete(connection);
+      });
       connection.start();
       // Who comes now came through a balancer that has not heard yet.
       if (deps.draining.isOn) void connection.leave(Math.round(random() * comeBackWithinMs));
@@ -88,6 +96,14 @@ function createUpgradeCheck({ corsOrigins, queryToken }: SyncSocketDeps['config'
     if (queryToken === 'refuse' && Object.hasOwn(query as object, 'token')) {
       throw new AppError('unauthorized', 'A token does not belong in a URL: send it in HELLO.');
     }
+  };
+}
+
+function tracedPushes(tracing: Tracing | null): Pick<ConnectionDeps, 'aroundPush'> {
+  if (tracing === null) return {};
+  return {
+    aroundPush: (ops, work) =>
+      tracing.span({ name: 'PUSH', kind: 'server', parent: 'none', attributes: { 'aibrain.ops': ops } }, work),
   };
 }
 

@@ -61,7 +61,18 @@ export interface Database extends Queryable {
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Runs the statements of a `.sql` file: several, no parameters, one implicit transaction. */
   script(sql: string): Promise<void>;
+  /** Where there is a pool of connections. */
+  readonly poolState?: () => PoolState;
   close(): Promise<void>;
+}
+
+export interface PoolState {
+  /** Connections at most. */
+  readonly size: number;
+  readonly open: number;
+  readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly waiting: number;
 }
 
 /** The database cannot be reached or went away; the outcome of a write in flight is unknown. Retrying is right. */

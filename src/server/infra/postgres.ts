@@ -24,6 +24,8 @@ export interface PostgresOptions {
   readonly rowSecurity?: boolean;
   /** Shown in pg_stat_activity. */
   readonly applicationName?: string;
+  /** Told how long each use waited for a connection of the pool, ms. */
+  readonly onAcquired?: (ms: number) => void;
 }
 
 const idleInTransactionTimeoutMs = 60_000;
@@ -47,6 +49,12 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
       engine: 'postgresql',
       description: `PostgreSQL ${row?.version.split(' ')[0]} at ${host}:${port}/${database}`,
       transaction: (work, options = {}) => lend((client) => inTransaction(client, work, options, how)),
+      poolState: () => ({
+        size: pool.options.max,
+        open: pool.totalCount,
+        idle: pool.idleCount,
+        waiting: pool.waitingCount,
+      }),
       close: () => (closing ??= pool.end()),
     };
   } catch (error) {
@@ -82,11 +90,13 @@ function createPool(options: PostgresOptions, timeoutMs: number): pg.Pool {
 /** pool.query would close the connection after every failed statement; this one only when the connection is at fault. */
 async function withClient<T>(
   pool: pg.Pool,
-  { waitingLimit = Number.POSITIVE_INFINITY }: PostgresOptions,
+  { waitingLimit = Number.POSITIVE_INFINITY, onAcquired }: PostgresOptions,
   use: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   if (pool.waitingCount >= waitingLimit) throw new DatabaseBusy(`${waitingLimit} wait for a connection already`);
+  const askedAt = performance.now();
   const client = await pool.connect().catch(rethrowFailure);
+  onAcquired?.(performance.now() - askedAt);
   let isBroken = false;
   try {
     return await use(client);

@@ -1,9 +1,10 @@
-/** Whether the database answers, and with the schema that this server knows. */
+/** What keeps requests from being served: each part is looked at by itself, at once, and within a second. */
+import { statfs } from 'node:fs/promises';
 import type { Database } from './database.ts';
 import type { RedisDoor } from './redis.ts';
 
 export interface MissingPart {
-  readonly part: 'database' | 'migrations' | 'redis' | 'hints' | 'draining';
+  readonly part: 'database' | 'migrations' | 'disk' | 'redis' | 'hints' | 'draining';
   /** For people; no vendor's words. */
   readonly message: string;
 }
@@ -14,15 +15,24 @@ export interface DegradedPart extends MissingPart {
   readonly isPromised: boolean;
 }
 
-/** How long an answer may take, ms. */
-const boundMs = 2_000;
+/** How long an answer may take, ms: whoever balances the load asks every few seconds. */
+const boundMs = 1_000;
 
-/** @param schemaVersion the number of the newest migration this server knows. @returns what is missing. */
-export async function missingParts(db: Database, schemaVersion: number): Promise<readonly MissingPart[]> {
-  const found = await answerOf(db);
-  if (typeof found === 'string') return [{ part: 'database', message: found }];
-  if (found === schemaVersion) return [];
-  return [{ part: 'migrations', message: `the schema is ${found}, this server needs ${schemaVersion}` }];
+/** Free bytes that the embedded database needs: below them a checkpoint may have no room, and then nothing can be written. */
+export const minFreeBytes = 64 * 1_048_576;
+
+/**
+ * @param schemaVersion the number of the newest migration this server knows.
+ * @param folder that the embedded database writes to; null: a server of its own looks after its disk.
+ * @returns what is missing.
+ */
+export async function missingParts(
+  db: Database,
+  schemaVersion: number,
+  folder: string | null = null,
+): Promise<readonly MissingPart[]> {
+  const looked = await Promise.all([lookAtDatabase(db, schemaVersion), folder === null ? [] : lookAtDisk(folder)]);
+  return looked.flat();
 }
 
 export function degradedParts(
@@ -41,21 +51,49 @@ export function degradedParts(
   return parts;
 }
 
-async function answerOf(db: Database): Promise<number | string> {
+export async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+async function lookAtDatabase(db: Database, schemaVersion: number): Promise<readonly MissingPart[]> {
+  const found = await inTime(readState(db));
+  if (typeof found === 'string') return [{ part: 'database', message: found }];
+  if (found.isReadOnly) return [{ part: 'database', message: 'it is read-only: a standby, or one that is being restored' }];
+  if (found.version === schemaVersion) return [];
+  return [{ part: 'migrations', message: `the schema is ${found.version}, this server needs ${schemaVersion}` }];
+}
+
+async function lookAtDisk(folder: string): Promise<readonly MissingPart[]> {
+  const free = await inTime(freeBytes(folder));
+  if (typeof free === 'string') return [{ part: 'disk', message: 'the data folder cannot be looked at' }];
+  if (free >= minFreeBytes) return [];
+  return [{ part: 'disk', message: `${Math.floor(free / 1_048_576)} MB are free, ${minFreeBytes / 1_048_576} MB are needed` }];
+}
+
+interface DatabaseState {
+  readonly version: number;
+  readonly isReadOnly: boolean;
+}
+
+async function readState(db: Database): Promise<DatabaseState> {
+  const [row] = await db.query<{ version: number; is_read_only: boolean }>(
+    `select coalesce(max(version), 0)::int as version,
+      pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on' as is_read_only from schema_migrations`,
+  );
+  return { version: row?.version ?? 0, isReadOnly: row?.is_read_only ?? false };
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T | string> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve(`no answer within ${boundMs} ms`), boundMs).unref();
   });
   try {
-    return await Promise.race([late, readSchemaVersion(db)]);
+    return await Promise.race([late, answer]);
   } catch {
     return 'it cannot be reached';
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function readSchemaVersion(db: Database): Promise<number> {
-  const [row] = await db.query<{ version: number }>('select coalesce(max(version), 0)::int as version from schema_migrations');
-  return row?.version ?? 0;
 }

@@ -28,7 +28,6 @@ export interface IngestDeps {
   readonly model: ChatModel | null;
   /** Unix ms. */
   readonly now: () => number;
-  readonly onFailure: (failure: ModelFailure) => void;
 }
 
 export interface IngestRequest {
@@ -48,6 +47,8 @@ export interface IngestReport extends PlanResult {
 export interface IngestFailure {
   readonly code: ErrorCode;
   readonly retryAfterSeconds?: number | undefined;
+  /** For the log, as of ModelFailure. */
+  readonly reason: string;
 }
 
 export interface Ingest {
@@ -65,9 +66,8 @@ export function createIngest(deps: IngestDeps): Ingest {
         ingestOne(deps, writer, { ...request, gated, conversation }),
       );
       if (report.ok) return report;
-      deps.onFailure(report.error);
-      const { kind, retryAfterSeconds } = report.error;
-      return err({ code: codeByFailure[kind], retryAfterSeconds });
+      const { kind, retryAfterSeconds, reason } = report.error;
+      return err({ code: codeByFailure[kind], retryAfterSeconds, reason });
     },
   };
 }

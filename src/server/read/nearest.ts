@@ -36,8 +36,14 @@ const [efSearch, efFiltered] = [260, 1_000];
 /** Memories that were deleted just now still have their vectors. */
 const slack = 20;
 
-/** Nearest first, live ones only. */
-export async function nearestMemories(db: Database, request: NearestRequest): Promise<readonly Nearest[]> {
+export type NearestPlan = 'exact' | 'bits' | 'index';
+
+/** Nearest first, live ones only. @param onPlan told how they were looked for. */
+export async function nearestMemories(
+  db: Database,
+  request: NearestRequest,
+  onPlan: (plan: NearestPlan) => void = () => undefined,
+): Promise<readonly Nearest[]> {
   // All zeros: a text that says nothing is near to nothing.
   if (request.vector.every((number) => number === 0)) return [];
   const { vectors, hasIndex } = await readSize(db, request);
@@ -45,9 +51,13 @@ export async function nearestMemories(db: Database, request: NearestRequest): Pr
   const isFiltered = isFiltering(request.filter);
   if (hasIndex) {
     const found = await nearestByIndex(db, request, isFiltered);
-    if (found.length >= request.limit) return found;
+    if (found.length >= request.limit) {
+      onPlan('index');
+      return found;
+    }
   }
   const isSmall = vectors <= exactUpTo;
+  onPlan(isSmall ? 'exact' : 'bits');
   const plan = isSmall ? exactCandidates : bitCandidates(vectors);
   if (!isFiltered) {
     const found = isSmall ? await nearestOfFew(db, request) : await run(db, rank(request, plan(request, false), true));

@@ -56,6 +56,8 @@ export interface SearchAnswer {
   readonly results: readonly SearchResult[];
   /** What was done: hybrid becomes keyword where there is no vector to be had for the question. */
   readonly mode: SearchMode;
+  /** Why the question had no vector, where a hybrid search went on without. */
+  readonly withoutVectors?: EmbeddingFailed;
 }
 
 export interface Near {
@@ -76,8 +78,8 @@ export interface SearcherDeps {
     readonly filter: MemoryFilter;
     readonly limit: number;
   }) => Promise<readonly Near[]>;
-  /** The semantic arm of a hybrid search could not be asked. */
-  readonly onFailure: (error: unknown) => void;
+  /** A question had no vector. */
+  readonly onFailure: () => void;
 }
 
 export interface Searcher {
@@ -110,18 +112,17 @@ export function createSearcher(deps: SearcherDeps): Searcher {
     return { near, weight: embedder.embedWeighted === undefined ? trust.meaning : trust.lexical };
   };
   /** A hybrid search goes on without what it cannot get. */
-  const nearestIfAny = async (asked: Asked): Promise<Semantic | null> => {
+  const semanticArm = async (asked: Asked): Promise<Semantic | EmbeddingFailed | null> => {
+    const { mode } = asked.request;
+    if (mode === 'keyword') return null;
     try {
       return await nearest(asked);
     } catch (error) {
       if (!(error instanceof EmbeddingFailed)) throw error;
-      deps.onFailure(error);
-      return null;
+      deps.onFailure();
+      if (mode === 'semantic') throw error;
+      return error;
     }
-  };
-  const semanticArm = async (asked: Asked): Promise<Semantic | null> => {
-    if (asked.request.mode === 'keyword') return null;
-    return asked.request.mode === 'semantic' ? nearest(asked) : nearestIfAny(asked);
   };
   const keywordArm = async ({ userId, question, request, depth }: Asked): Promise<readonly KeywordHit[] | null> => {
     if (request.mode === 'semantic' || question === null) return null;
@@ -134,7 +135,9 @@ export function createSearcher(deps: SearcherDeps): Searcher {
       const { query, limit } = request;
       const question = query === undefined ? null : toQuestion(db, userId, query);
       const asked = { userId, question, request, depth: Math.max(minDepth, 2 * limit) };
-      const [semantic, keyword] = await Promise.all([semanticArm(asked), keywordArm(asked)]);
+      const [answered, keyword] = await Promise.all([semanticArm(asked), keywordArm(asked)]);
+      const failure = answered instanceof EmbeddingFailed ? answered : null;
+      const semantic = answered instanceof EmbeddingFailed ? null : answered;
       const ranked = fuse(semantic, keyword).slice(0, limit + staleReserve);
       const views = await readViews(
         db,
@@ -148,7 +151,7 @@ export function createSearcher(deps: SearcherDeps): Searcher {
         return [{ ...view, ...result, ...(request.explain === true && { explanation }) }];
       });
       const done = semantic === null ? 'keyword' : keyword === null ? 'semantic' : 'hybrid';
-      return { results: results.slice(0, limit), mode: done };
+      return { results: results.slice(0, limit), mode: done, ...(failure !== null && { withoutVectors: failure }) };
     },
   };
 }

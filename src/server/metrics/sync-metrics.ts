@@ -1,7 +1,6 @@
 /** What sync counts, for Prometheus. Labels come from fixed lists, never from a user (SEC-4). */
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ResetCode } from '../../protocol/frames.ts';
-import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 
 export interface SyncMetrics {
   reset(code: ResetCode): void;
@@ -16,16 +15,11 @@ export interface SyncMetrics {
   countBehind(count: () => number): void;
   /** Asked for whenever the metrics are read. */
   countSockets(count: () => number): void;
-  readonly nodes: NodeMetrics;
-  readonly contentType: string;
-  /** In Prometheus' text format. */
-  text(): Promise<string>;
 }
 
 const resetCodes: readonly ResetCode[] = ['cursor_expired', 'cursor_ahead', 'epoch_mismatch', 'device_forked'];
 
-export function createSyncMetrics(): SyncMetrics {
-  const registry = new Registry();
+export function createSyncMetrics(registry: Registry): SyncMetrics {
   const registers = [registry];
   const resets = new Counter({
     name: 'aibrain_sync_resets_total',
@@ -89,8 +83,5 @@ export function createSyncMetrics(): SyncMetrics {
     countSockets: (count) => {
       countSockets = count;
     },
-    nodes: createNodeMetrics(registry),
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
   };
 }
