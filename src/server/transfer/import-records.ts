@@ -14,7 +14,7 @@ import { conversationToTurns } from './turns.ts';
 
 export interface ImportDeps {
   readonly db: Database;
-  readonly append: Pick<GroupCommit, 'submit' | 'idle'>;
+  readonly append: Pick<GroupCommit, 'submit' | 'room'>;
   readonly newId: () => MemoryId;
   /** Unix ms. */
   readonly now: () => number;
@@ -159,7 +159,7 @@ async function submitPatiently(
       return await deps.append.submit(request);
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'overloaded')) throw error;
-      await deps.append.idle();
+      await deps.append.room();
     }
   }
 }
