@@ -21,9 +21,10 @@ import { registerSyncRoutes, type SyncRouteDeps } from './edge/http-sync.ts';
 import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-transfer.ts';
 import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
+import { headersCheckMs, httpLimits, installLoadLimits, type LoadLimitDeps } from './edge/load-limits.ts';
 import { RequestLog } from './edge/logger.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
-import { installRateLimits } from './edge/rate-limits.ts';
+import { createUserLimit, installRateLimits } from './edge/rate-limits.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps
@@ -33,6 +34,7 @@ export interface AppDeps
     Omit<MemoryRouteDeps, 'db'>,
     Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
+    Omit<LoadLimitDeps, 'metrics'>,
     TransferRouteDeps,
     SyncSocketDeps {
   readonly config: Config;
@@ -48,7 +50,8 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
-  if (deps.config.rateLimit === 'on') await installRateLimits(app);
+  await limitRates(app, deps);
+  installLoadLimits(app, deps);
   await installCors(app, deps.config.corsOrigins);
   registerOperations(app, deps);
   const registerRoutes = (api: FastifyInstance, _: object, done: () => void): void => {
@@ -58,6 +61,12 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   await app.register(registerRoutes, { prefix: '/api/v1' });
   await registerSyncSocket(app, deps);
   return app;
+}
+
+async function limitRates(app: FastifyInstance, { config, metrics }: AppDeps): Promise<void> {
+  const isOn = config.rateLimit === 'on';
+  if (isOn) await installRateLimits(app, () => metrics.refused('rate'));
+  app.decorate('limitUser', isOn ? createUserLimit(app, config.userPerMinute) : null);
 }
 
 /** The routes under /api/v1, one line each. */
@@ -87,6 +96,8 @@ function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
     genReqId: () => randomUUID(),
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     clientErrorHandler: answerClientError,
+    // A request as a whole has no time: a large file may take its own, as long as it moves (slow-peers).
+    http: { headersTimeout: httpLimits.headersTimeoutMs, connectionsCheckingInterval: headersCheckMs },
   });
 }
 

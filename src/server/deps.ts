@@ -5,6 +5,7 @@ import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { keepJwtSecret } from './access/jwt-secret.ts';
+import { type Admission, createAdmission } from './admission/admission.ts';
 import { createAppend } from './command/append.ts';
 import { type Collector, createCollector } from './command/collector.ts';
 import type { GroupCommit } from './command/group-commit.ts';
@@ -51,6 +52,7 @@ export interface Deps {
   readonly db: Database;
   readonly hub: Hub;
   readonly append: GroupCommit;
+  readonly admission: Admission;
   readonly memories: MemoryCommands;
   readonly push: PushOps;
   readonly ingest: Ingest;
@@ -99,6 +101,8 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     );
     const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
     const metrics = createSyncMetrics();
+    const admission = openAdmission(config, metrics);
+    metrics.countLoad({ queues: admission.queues, queuedOps: append.queued });
     const collector = createCollector(
       {
         db,
@@ -145,6 +149,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       db,
       hub,
       append,
+      admission,
       memories,
       push: createPushOps({ db, append }),
       ingest,
@@ -178,6 +183,29 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     if (options.db === undefined) await db.close();
     throw error;
   }
+}
+
+function openAdmission(config: Config, metrics: SyncMetrics): Admission {
+  const reasons = { full: 'queue_full', own_full: 'own_queue_full', late: 'queue_late' } as const;
+  return createAdmission(
+    {
+      now: () => performance.now(),
+      setTimer(callback, ms) {
+        const timer = setTimeout(callback, ms);
+        return () => clearTimeout(timer);
+      },
+      onRefused: (kind) => metrics.refused(reasons[kind]),
+    },
+    {
+      requests: config.requestsInFlight,
+      requestsOfOne: config.requestsPerUser,
+      searches: config.searchesInFlight,
+      ingests: config.ingestsInFlight,
+      transfers: config.transfersInFlight,
+      waitMs: config.queueSeconds * 1_000,
+      byAddress: config.rateLimit === 'on',
+    },
+  );
 }
 
 function toOwnVectors(embeddings: readonly KeptEmbedding[], serverModel: string): readonly OwnVector[] {

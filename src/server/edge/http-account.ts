@@ -61,6 +61,7 @@ function registerPassword(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/password',
+      work: 'password',
       summary: 'Change the password; every other session ends',
       tag,
       auth: true,
@@ -82,6 +83,7 @@ function registerErasure(app: FastifyInstance, access: Access): void {
     {
       method: 'DELETE',
       url: '/auth/me',
+      work: 'password',
       summary: 'Erase the account and everything in it',
       tag,
       auth: true,

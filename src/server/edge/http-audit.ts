@@ -62,6 +62,7 @@ export function registerAuditRoutes(app: FastifyInstance, { db }: { readonly db:
     {
       method: 'GET',
       url: '/audit/verify',
+      work: 'export',
       summary: 'Recompute the whole chain: was anything in the log changed?',
       tag,
       auth: true,

@@ -27,6 +27,7 @@ function registerRegister(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/register',
+      work: 'password',
       summary: 'Create an account and begin its first session',
       tag,
       auth: false,
@@ -45,6 +46,7 @@ function registerLogin(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/login',
+      work: 'password',
       summary: 'Begin a session; a known device id is used again',
       tag,
       auth: false,
@@ -67,6 +69,7 @@ function registerRefresh(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/refresh',
+      work: 'light',
       summary: 'New tokens for a refresh token, which works once',
       tag,
       auth: false,

@@ -79,6 +79,7 @@ export function registerIngestRoute(app: FastifyInstance, deps: IngestRouteDeps)
     {
       method: 'POST',
       url: '/memories/ingest',
+      work: 'ingest',
       summary: 'Memories from a conversation. Each message is read once, however often it is sent',
       tag: 'memories',
       auth: true,

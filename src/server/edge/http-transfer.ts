@@ -71,6 +71,7 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
     {
       method: 'POST',
       url: '/memories/import',
+      work: 'import',
       summary:
         'Memories and conversations from a file. A record that fails is named, the others go in; records with ids are added once',
       tag,
@@ -155,6 +156,7 @@ function registerExport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
     {
       method: 'GET',
       url: '/memories/export',
+      work: 'export',
       summary: 'The memories as a file, which an import takes back',
       tag,
       auth: true,

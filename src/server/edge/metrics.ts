@@ -1,8 +1,9 @@
 /** What sync counts, for Prometheus. Labels come from fixed lists, never from a user (SEC-4). */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { ResetCode } from '../../protocol/frames.ts';
+import { createLoadMetrics, type LoadMetrics } from './load-metrics.ts';
 
-export interface SyncMetrics {
+export interface SyncMetrics extends LoadMetrics {
   reset(code: ResetCode): void;
   /** A device asked for a snapshot because its state hash differed. */
   repair(): void;
@@ -70,6 +71,7 @@ export function createSyncMetrics(): SyncMetrics {
     },
   });
   return {
+    ...createLoadMetrics(registry),
     reset: (code) => resets.inc({ code }),
     repair: () => repairs.inc(),
     collected(collection) {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type ErrorCode, errorTable } from '../../core/errors.ts';
 import { problemMediaType } from './problem.ts';
-import type { Answers, DeclaredRoute } from './route.ts';
+import { type Answers, type DeclaredRoute, workOf } from './route.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Direction = 'input' | 'output';
@@ -98,7 +98,8 @@ function errorsOf(spec: DeclaredRoute['spec']): readonly ErrorCode[] {
   if (spec.params !== undefined || spec.query !== undefined || spec.body !== undefined) codes.push('invalid_request');
   if (spec.body !== undefined) codes.push('invalid_json', 'too_large', 'unsupported_media_type');
   if (spec.auth) codes.push('unauthorized', 'device_revoked');
-  if (spec.perMinute !== undefined) codes.push('rate_limited');
+  if (spec.perMinute !== undefined || spec.auth) codes.push('rate_limited');
+  if (workOf(spec) !== undefined) codes.push('overloaded', 'too_many_requests');
   return [...new Set<ErrorCode>([...codes, 'internal_error', 'unavailable'])];
 }
 

@@ -34,7 +34,10 @@ export function sendProblem(error: AppError, request: FastifyRequest, reply: Fas
   // Errors of the router come before the hook that sets it.
   reply.header('x-request-id', request.id);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
-  if (problem.status === 503) reply.header('retry-after', error.members['retryAfterSeconds'] ?? retryAfterSeconds);
+  const mayRetryAfter = error.members['retryAfterSeconds'] ?? retryAfterSeconds;
+  // On 429 the limiter may have said more exactly when.
+  if (problem.status === 503 || (problem.status === 429 && !reply.hasHeader('retry-after')))
+    reply.header('retry-after', mayRetryAfter);
   return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
 }
 

@@ -6,16 +6,24 @@
  *       async ({ params, principal }) => ({ status: 200, body: await deps.things.read(principal.userId, params.id) }));
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler, onSendHookHandler } from 'fastify';
 import type { z } from 'zod';
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
+import type { WorkKind } from '../admission/admission.ts';
+import type { AdmissionHook } from './admission-hook.ts';
 import { toFieldErrors } from './field-errors.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Refuses requests without a valid token and sets `principal`. */
     authenticate: onRequestAsyncHookHandler;
+    /** Waits for a turn (SEC-10). */
+    admit: AdmissionHook;
+    /** Who reads a large answer too slowly is not waited for. */
+    watchAnswer: onSendHookHandler<unknown>;
+    /** Counts the requests of the user; null: they are not counted. */
+    limitUser: onRequestAsyncHookHandler | null;
     /** Every route that was declared, for /openapi.json. */
     declaredRoutes: DeclaredRoute[];
   }
@@ -48,7 +56,9 @@ export interface RouteSpec<Params, Query, Body, Given extends Answers, Auth exte
   readonly bodyTypes?: readonly string[];
   /** Default: BODY_LIMIT_BYTES. */
   readonly bodyLimitBytes?: number;
-  /** Requests of one address in a minute. */
+  /** What it costs. Default: `light` with a token; without one it has no queue. */
+  readonly work?: WorkKind;
+  /** Requests of one address in a minute. Default: with a token, those of one user, all such routes together. */
   readonly perMinute?: number;
   readonly answers: Given;
   /** Beyond those that follow from the rest: unauthorized, invalid_request, too_large, internal_error … */
@@ -97,19 +107,36 @@ export function route<
   handler: (input: RouteInput<Params, Query, Body, Auth>) => Promise<Answer<Given, Status>> | Answer<Given, Status>,
 ): void {
   app.declaredRoutes.push({ path: `${app.prefix}${spec.url}`, spec });
+  const work = workOf(spec);
   app.route({
     method: spec.method,
     url: spec.url,
-    onRequest: spec.auth ? [app.authenticate] : [],
+    onRequest: onRequestOf(app, spec),
+    preHandler: work === undefined ? [] : [app.admit(work)],
+    onSend: spec.auth ? [app.watchAnswer] : [],
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
     async handler(request, reply) {
       const checked = checkRequest(spec, request);
       // `checkRequest` parsed each part with the schema that types it, and `authenticate` ran where `auth` is set.
       const input = { ...checked, principal: request.principal, request } as unknown as RouteInput<Params, Query, Body, Auth>;
-      return sendAnswer(reply, await handler(input));
+      request.turn?.begin();
+      try {
+        return sendAnswer(reply, await handler(input));
+      } finally {
+        request.turn?.end();
+      }
     },
   });
+}
+
+export const workOf = (spec: Pick<AnySpec, 'work' | 'auth'>): WorkKind | undefined =>
+  spec.work ?? (spec.auth ? 'light' : undefined);
+
+/** A route with a rate of its own has that one. */
+function onRequestOf(app: FastifyInstance, { auth, perMinute }: Pick<AnySpec, 'auth' | 'perMinute'>) {
+  if (!auth) return [];
+  return app.limitUser === null || perMinute !== undefined ? [app.authenticate] : [app.authenticate, app.limitUser];
 }
 
 function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {
