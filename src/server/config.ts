@@ -115,7 +115,7 @@ const settings = {
   slowClientSeconds: row(
     'SLOW_CLIENT_SECONDS',
     integer(1, 3_600),
-    '30',
+    '60',
     'seconds',
     'How long a body may bring, or an answer or socket take, next to nothing before its connection is ended.',
   ),

@@ -44,7 +44,7 @@ describe('configuration', () => {
       sockets: 20_000,
       socketsPerUser: 200,
       socketsPerAddress: 500,
-      slowClientSeconds: 30,
+      slowClientSeconds: 60,
       headPollMs: 2_000,
       sessionPollMs: 1_000,
       tombstoneDays: 30,

@@ -53,6 +53,8 @@ interface Lane {
   readonly places: Set<Place>;
 }
 
+const noWayOut = (): void => undefined;
+
 export function createFairQueue({ rate, setTimer }: FairQueueDeps, limits: FairQueueLimits): FairQueue {
   const lanes = new Map<string, Lane>();
   /** Those that wait and may have another turn, in the order of their turns. */
@@ -95,9 +97,10 @@ export function createFairQueue({ rate, setTimer }: FairQueueDeps, limits: FairQ
       if (place !== undefined && remove(lane, place)) start(lane, place);
     }
   };
-  const refuse = (waiter: Waiter, kind: RefusalKind, ahead: number): void =>
+  const refuse = (waiter: Waiter, kind: RefusalKind, ahead: number): (() => void) => {
     waiter.refused({ kind, retryAfterSeconds: rate.secondsFor(ahead) });
-
+    return noWayOut;
+  };
   const wait = (lane: Lane, waiter: Waiter): (() => void) => {
     const leave = (): boolean => {
       const wasWaiting = remove(lane, place);
@@ -120,18 +123,13 @@ export function createFairQueue({ rate, setTimer }: FairQueueDeps, limits: FairQ
       const isFree = running < limits.running && lane.running < limits.runningOfOne;
       // While turns are being given out nobody slips in before those who wait.
       const mayStart = isFree && lane.places.size === 0 && ring.size === 0;
-      if (!mayStart && lane.places.size >= limits.waitingOfOne) {
-        refuse(waiter, 'own_full', lane.places.size);
-        return () => undefined;
-      }
-      if (!mayStart && waiting >= limits.waiting) {
-        refuse(waiter, 'full', waiting);
-        return () => undefined;
-      }
+      const own = lane.places.size;
+      if (!mayStart && own >= limits.waitingOfOne) return refuse(waiter, 'own_full', own);
+      if (!mayStart && waiting >= limits.waiting) return refuse(waiter, 'full', waiting);
       lanes.set(key, lane);
       if (!mayStart) return wait(lane, waiter);
       start(lane, waiter);
-      return () => undefined;
+      return noWayOut;
     },
     get running() {
       return running;

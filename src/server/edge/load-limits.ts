@@ -11,8 +11,6 @@ import { createSlowPeers, type SlowPeers } from './slow-peers.ts';
 export interface LoadLimitDeps {
   readonly admission: Admission;
   readonly metrics: LoadMetrics;
-  /** Monotonic, ms. */
-  readonly stopwatch: () => number;
   readonly config: Pick<Config, 'rateLimit' | 'trustProxy' | 'connections' | 'connectionsPerAddress' | 'slowClientSeconds'>;
 }
 
@@ -27,15 +25,15 @@ export const httpLimits = {
 
 /** How often headers that are late are looked for, ms: Node's own default is 30 s. */
 export const headersCheckMs = 1_000;
+/** SLOW_CLIENT_SECONDS counts these. */
 const lookEveryMs = 1_000;
 
-export function installLoadLimits(app: FastifyInstance, { admission, metrics, stopwatch, config }: LoadLimitDeps): void {
+export function installLoadLimits(app: FastifyInstance, { admission, metrics, config }: LoadLimitDeps): void {
   const { connections, trustProxy: proxies } = config;
   const ofOneAddress = config.rateLimit === 'on' ? config.connectionsPerAddress : null;
   limitConnections(app.server, { connections, ofOneAddress, proxies }, () => metrics.refused('connections'));
   const slowPeers = createSlowPeers(
     {
-      now: stopwatch,
       onSlowBody(socket) {
         metrics.refused('slow_body');
         answerClientError(Object.assign(new Error('slow body'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
@@ -45,7 +43,7 @@ export function installLoadLimits(app: FastifyInstance, { admission, metrics, st
         socket.destroy();
       },
     },
-    { windowMs: config.slowClientSeconds * 1_000, minBytes: httpLimits.minBodyBytes },
+    { looks: config.slowClientSeconds, minBytes: httpLimits.minBodyBytes },
   );
   app.decorateRequest('turn', null);
   app.decorate('admit', createAdmissionHook(admission));

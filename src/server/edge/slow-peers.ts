@@ -15,33 +15,32 @@ export interface SlowPeers {
 }
 
 export interface SlowPeersDeps {
-  /** ms, of any clock. */
-  readonly now: () => number;
   readonly onSlowBody: (socket: Socket) => void;
   readonly onSlowReader: (socket: Socket) => void;
 }
 
 export interface SlowPeersLimits {
-  readonly windowMs: number;
+  /** A window, in looks and not in ms: while this process is held up itself it takes nothing from anybody, and does not look. */
+  readonly looks: number;
   /** That a body has to bring in a window. */
   readonly minBytes: number;
 }
 
-/** On which connection, since when, and what had passed then. */
+/** On which connection, for how many looks, and what had passed before them. */
 interface Watched {
   readonly socket: Socket;
-  since: number;
+  looks: number;
   bytes: number;
 }
 
-export function createSlowPeers(deps: SlowPeersDeps, { windowMs, minBytes }: SlowPeersLimits): SlowPeers {
+export function createSlowPeers(deps: SlowPeersDeps, { looks, minBytes }: SlowPeersLimits): SlowPeers {
   const bodies = new Map<IncomingMessage, Watched>();
   const readers = new Map<ServerResponse, Watched>();
   const begin = (watched: Watched, bytes: number): void => {
-    watched.since = deps.now();
+    watched.looks = 0;
     watched.bytes = bytes;
   };
-  const isOver = ({ since }: Watched): boolean => deps.now() - since >= windowMs;
+  const isOver = (watched: Watched): boolean => ++watched.looks >= looks;
 
   const lookAtBody = (request: IncomingMessage, watched: Watched): void => {
     const { bytesRead } = watched.socket;
@@ -62,14 +61,14 @@ export function createSlowPeers(deps: SlowPeersDeps, { windowMs, minBytes }: Slo
   return {
     watchBody(request) {
       const { socket } = request;
-      bodies.set(request, { socket, since: deps.now(), bytes: socket.bytesRead });
+      bodies.set(request, { socket, looks: 0, bytes: socket.bytesRead });
       const forget = (): void => void bodies.delete(request);
       request.once('end', forget);
       request.once('close', forget);
     },
     watchReader(response) {
       const { socket } = response.req;
-      readers.set(response, { socket, since: deps.now(), bytes: takenBytes(socket) });
+      readers.set(response, { socket, looks: 0, bytes: takenBytes(socket) });
       const forget = (): void => void readers.delete(response);
       response.once('finish', forget);
       response.once('close', forget);

@@ -2,15 +2,21 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
+import type { Config } from '../config.ts';
 import { startEndedPoll } from './ended-poll.ts';
+import { frameRates } from './frame-budget.ts';
 import type { SyncMetrics } from './metrics.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
+import { createSocketPlaces, type SocketPlacesConfig } from './ws-places.ts';
 
-export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
+export interface SyncSocketDeps extends Omit<ConnectionDeps, OfSocket> {
   readonly access: Access;
   readonly metrics: SyncMetrics;
-  readonly config: { readonly sessionPollMs: number };
+  readonly config: SocketPlacesConfig & Pick<Config, 'sessionPollMs' | 'slowClientSeconds'>;
 }
+
+/** Made here, or for each socket. */
+type OfSocket = 'onFault' | 'onRepair' | 'access' | 'seats' | 'frameRates' | 'slowMs';
 
 /** Expired tokens and silent sockets are found this often, ms. */
 const tickEveryMs = 1_000;
@@ -26,11 +32,19 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
       socket.terminate();
     },
   });
-  app.get<{ Querystring: { token?: string } }>('/api/v1/sync', { websocket: true }, (socket, request) => {
+  const { config, metrics } = deps;
+  const places = createSocketPlaces(config, metrics);
+  const bounds = {
+    seats: places.ofUsers,
+    frameRates: config.rateLimit === 'on' ? frameRates : null,
+    slowMs: config.slowClientSeconds * 1_000,
+  };
+  const options = { websocket: true, onRequest: places.beforeUpgrade } as const;
+  app.get<{ Querystring: { token?: string } }>('/api/v1/sync', options, (socket, request) => {
     const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
     // Which user it was the request id tells whoever has to know.
     const onRepair = (): void => request.log.warn('the state hash of a device differed: it asks for a snapshot');
-    const connection = new SyncConnection({ ...deps, onFault, onRepair }, socket, request.query.token ?? null);
+    const connection = new SyncConnection({ ...deps, ...bounds, onFault, onRepair }, socket, request.query.token ?? null);
     connections.add(connection);
     socket.on('close', () => connections.delete(connection));
     connection.start();
