@@ -12,6 +12,7 @@ import type { GroupCommit } from './command/group-commit.ts';
 import { createMemoryCommands, type MemoryCommands, type Writer } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
+import { toAdmissionOptions } from './edge/admission-options.ts';
 import type { MemoryVectors } from './edge/http-memories.ts';
 import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
 import type { Embedder } from './embed/embedder.ts';
@@ -196,15 +197,7 @@ function openAdmission(config: Config, metrics: SyncMetrics): Admission {
       },
       onRefused: (kind) => metrics.refused(reasons[kind]),
     },
-    {
-      requests: config.requestsInFlight,
-      requestsOfOne: config.requestsPerUser,
-      searches: config.searchesInFlight,
-      ingests: config.ingestsInFlight,
-      transfers: config.transfersInFlight,
-      waitMs: config.queueSeconds * 1_000,
-      byAddress: config.rateLimit === 'on',
-    },
+    toAdmissionOptions(config),
   );
 }
 
