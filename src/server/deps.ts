@@ -1,6 +1,6 @@
 /** The only place that constructs what the server is made of. */
 import { readdirSync } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as breathe, setTimeout as wait } from 'node:timers/promises';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
@@ -159,6 +159,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
         append,
         newId,
         now,
+        breathe,
         keepEmbeddings: (userId, embeddings) => keepOwnVectors(db, userId, toOwnVectors(embeddings, model)),
         ingest: (writer) => (conversation) => ingestFromFile(ingest, writer, conversation),
       }),
