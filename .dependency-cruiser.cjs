@@ -24,19 +24,23 @@ const serverFolders = {
   edge: {
     may: [
       '^src/(core|protocol|sync)/',
-      '^src/server/(access|command|read|fanout|ingest|transfer|embed|metrics|tracing)/',
+      '^src/server/(access|admission|command|read|fanout|ingest|transfer|embed|metrics|tracing)/',
       '^src/server/log/head[.]ts$',
       '^src/server/config[^/]*[.]ts$',
       doors,
     ],
     why: 'The edge turns bytes into commands and results into bytes. It writes through command, reads through read, listens through fanout.',
   },
+  admission: {
+    may: ['^src/core/'],
+    why: 'Who gets a turn and who waits: queues that know neither a request nor an op.',
+  },
   access: {
     may: ['^src/(core|protocol)/', '^src/server/(command|log)/', doors],
     why: 'Accounts, sessions and devices: who is asking, whatever they ask with. It knows no socket and no memory.',
   },
   command: {
-    may: ['^src/(core|protocol)/', '^src/server/(log|project|fanout)/', doors],
+    may: ['^src/(core|protocol)/', '^src/server/(admission|log|project|fanout)/', doors],
     why: 'The one write path decides, then appends, projects and hints. It knows no socket, no request and no way of reading.',
   },
   log: {
@@ -76,7 +80,7 @@ const serverFolders = {
     why: 'The command line asks a running server over HTTP, as anybody does; what it does in this process cli.ts brings.',
   },
   metrics: {
-    may: ['^src/protocol/', '^src/server/fanout/'],
+    may: ['^src/protocol/', '^src/server/(admission|fanout)/'],
     why: 'Figures and their names: what they are figures of, others tell them.',
   },
   tracing: {

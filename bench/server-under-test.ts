@@ -24,6 +24,8 @@ export interface OurUser extends SyncUser {
   openClient(options?: ClientDeviceOptions): Promise<ClientDevice>;
   /** `GET /api/v1/memories`, as a caller of the REST API sees it. */
   listMemories(limit: number): Promise<readonly unknown[]>;
+  /** What a search finds. */
+  search(query: string): Promise<readonly unknown[]>;
 }
 
 export type OurServer = SyncServer<OurUser>;
@@ -73,6 +75,11 @@ async function authenticate(url: string, how: 'register' | 'login', name: string
     listMemories: async (limit) => {
       const headers = { authorization: `Bearer ${token}` };
       return (await call<{ memories: unknown[] }>(`${url}/api/v1/memories?limit=${limit}`, { headers })).memories;
+    },
+    search: async (query) => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const request = { method: 'POST', headers, body: JSON.stringify({ query }) };
+      return (await call<{ results: unknown[] }>(`${url}/api/v1/memories/search`, request)).results;
     },
   };
 }

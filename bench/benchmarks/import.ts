@@ -1,6 +1,6 @@
 /**
  * A file of memories over HTTP, beside a bare COPY of the very rows that it became (events and memories, the same columns and
- * indexes); the server's bytes, and what another user's reads cost meanwhile.
+ * indexes); the server's bytes, and what another user's reads and searches cost meanwhile.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import { quantile, summarize } from '../statistics.ts';
 
 const fullMemories = 100_000;
 const otherMemories = 1_000;
+const questions = ['short answers in the morning', 'which project is late', 'where does she live', 'tea or coffee'] as const;
 
 export const importing: Benchmark = {
   name: 'import',
@@ -48,6 +49,12 @@ export const importing: Benchmark = {
         baseline: of('idleP95'),
         target: { of: 'ratio', atMost: 2 },
       }),
+      figure(', searches of others p95', 'ms', {
+        ours: of('busySearchP95'),
+        baselineName: 'idle',
+        baseline: of('idleSearchP95'),
+        target: { of: 'ratio', atMost: 2 },
+      }),
     ];
   },
 };
@@ -58,6 +65,14 @@ interface Round {
   readonly growth: number;
   readonly idleP95: number;
   readonly busyP95: number;
+  readonly idleSearchP95: number;
+  readonly busySearchP95: number;
+}
+
+/** What one user asked, ms each. */
+interface Asked {
+  readonly reads: readonly number[];
+  readonly searches: readonly number[];
 }
 
 async function measure(
@@ -73,12 +88,14 @@ async function measure(
   const { user: other } = await createFilledUser(server, otherMemories, seed + 1);
   // The first calls compile what they run.
   await sendFile(server.url, user, createMemories(1_000, seed + 2).map(toLine));
-  const idleP95 = quantile(await readFor(other, async () => new Promise((resolve) => setTimeout(resolve, 3_000))), 0.95);
+  // Searches find what their first one indexes.
+  await other.search(questions[0]);
+  const idle = await askFor(other, async () => new Promise((resolve) => setTimeout(resolve, 3_000)));
   const before = await idleMegabytes(server.pid, 500);
   let ms = 0;
-  let reads: readonly number[] = [];
+  let busy: Asked = idle;
   const peak = await peakMegabytes(server.pid, async () => {
-    reads = await readFor(other, async () => {
+    busy = await askFor(other, async () => {
       const start = performance.now();
       await sendFile(server.url, user, lines);
       ms = performance.now() - start;
@@ -91,8 +108,10 @@ async function measure(
     rate: (count / ms) * 1_000,
     copyRate: (count / copyMs) * 1_000,
     growth: peak - before,
-    idleP95,
-    busyP95: quantile(reads, 0.95),
+    idleP95: quantile(idle.reads, 0.95),
+    busyP95: quantile(busy.reads, 0.95),
+    idleSearchP95: quantile(idle.searches, 0.95),
+    busySearchP95: quantile(busy.searches, 0.95),
   };
 }
 
@@ -109,9 +128,10 @@ async function copyBare(context: BenchContext, from: Parameters<typeof openPlace
   }
 }
 
-/** One read after the other, ms each, until `work` is done. */
-async function readFor(user: OurUser, work: () => Promise<void>): Promise<readonly number[]> {
-  const times: number[] = [];
+/** One read and one search after the other, until `work` is done. */
+async function askFor(user: OurUser, work: () => Promise<void>): Promise<Asked> {
+  const reads: number[] = [];
+  const searches: number[] = [];
   let isDone = false;
   const working = work().finally(() => {
     isDone = true;
@@ -119,10 +139,13 @@ async function readFor(user: OurUser, work: () => Promise<void>): Promise<readon
   while (!isDone) {
     const start = performance.now();
     await user.listMemories(50);
-    times.push(performance.now() - start);
+    const read = performance.now();
+    await user.search(questions[reads.length % questions.length] ?? questions[0]);
+    reads.push(read - start);
+    searches.push(performance.now() - read);
   }
   await working;
-  return times;
+  return { reads, searches };
 }
 
 async function sendFile(url: string, user: OurUser, lines: readonly string[]): Promise<void> {

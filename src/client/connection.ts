@@ -9,7 +9,7 @@ import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 import { DeviceSession, type Reaction } from '../sync/device-session.ts';
 import type { OutboxOp } from '../sync/replica-change.ts';
 import type { ReplicaStep, StepResult } from '../sync/replica-step.ts';
-import { backoffMs } from './backoff.ts';
+import { backoffMs, defaultBackoff } from './backoff.ts';
 import { type ConnectionTiming, defaultTiming } from './connection-timing.ts';
 import type { ClientEnvironment } from './environment.ts';
 import { type LifeCycleEvent, type LifeCycleState, nextState } from './life-cycle.ts';
@@ -72,6 +72,8 @@ export class Connection {
   #failures = 0;
   /** What the server asked for when it ended the connection. */
   #comeBackAfterMs: number | null = null;
+  /** What the server asked for when it sent this device away, ms. */
+  #retryAfterMs = 0;
   #tokenReason: TokenReason = 'start';
   #stuck: Stuck | null = null;
   /** The watchdog fired, and nothing has moved since. */
@@ -169,10 +171,18 @@ export class Connection {
     this.#comeBackAfterMs = null;
     // A server that leaves in order is no failure: another one is there.
     if (askedMs === null) this.#failures++;
-    const ms = askedMs ?? backoffMs(isFull ? 8 : this.#failures, random());
+    const ms =
+      askedMs ?? backoffMs(isFull ? 8 : this.#failures, random(), { ...defaultBackoff, leastMs: this.#takeRetryAfter() });
     const { reason, detail } = this.#stuck ?? { reason: 'unreachable', detail: 'the server could not be reached' };
     this.#stuck = { reason, detail, until: now() + ms };
     this.#timers.arm('state', () => this.dispatch('due'), ms);
+  }
+
+  /** Once: the next attempt asks anew. No server keeps a device away for longer than one that parks. */
+  #takeRetryAfter(): number {
+    const ms = Math.min(this.#retryAfterMs, this.#timing.parkMs);
+    this.#retryAfterMs = 0;
+    return ms;
   }
 
   async #connect(): Promise<void> {
@@ -214,6 +224,9 @@ export class Connection {
     const session = new DeviceSession(view, { token, deflate: this.#options.deflate, newDeviceId: () => this.#newDeviceId() });
     const isCurrent = (): boolean => generation === this.#generation;
     const events: TransportEvents = {
+      onRetryAfter: (ms) => {
+        if (isCurrent()) this.#retryAfterMs = ms;
+      },
       // Behind what an earlier connection has still under way: HELLO tells how far the replica is.
       onOpen: () => isCurrent() && this.#enqueue(generation, async () => this.#send([session.hello(environment.now())])),
       onFrame: (read) => isCurrent() && this.#enqueue(generation, () => this.#onFrame(session, read())),

@@ -4,6 +4,7 @@
  */
 import type { LogEvent } from '../core/event.ts';
 import type { Epoch } from '../core/ids.ts';
+import { retryAfterMs } from '../core/retry-after.ts';
 import { unpackServerFrame } from '../protocol/binary-codec.ts';
 import { type ClientFrame, type Hello, helloFlags, type Push, type ServerFrame, type Welcome } from '../protocol/frames.ts';
 import { eventFromJson, opToJson } from '../protocol/json-codec.ts';
@@ -222,6 +223,8 @@ class HttpTransport implements Transport {
     const code = problem?.code ?? `http_${response.status}`;
     const detail = problem?.detail ?? '';
     const expected = problem?.expected === undefined ? {} : { expected: problem.expected };
+    const waitMs = retryAfterMs(response.headers);
+    if (waitMs !== undefined && !this.#isOver) this.#events.onRetryAfter(waitMs);
     // HELLO is answered with a RESET that says more: what both lineages share.
     if (!isReset(code)) this.#emit({ type: 'ERROR', code, detail, ...expected });
     throw new HttpFailure(closeCodes[code] ?? null, `${code}: ${detail}`);

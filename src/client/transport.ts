@@ -17,6 +17,8 @@ export interface TransportEvents {
    * it could not be read, and the end is told.
    */
   readonly onFrame: (read: () => ServerFrame | null) => void;
+  /** The server asked to be left alone for so long, ms. What ends the connection follows. */
+  readonly onRetryAfter: (ms: number) => void;
   /** It ended, or never began. Said once. */
   readonly onEnd: (end: TransportEnd) => void;
 }

@@ -270,6 +270,27 @@ export const errorTable = {
     fix: 'Wait for Retry-After. A device that was logged in before, and its network, wait less.',
     retry: true,
   },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests at a time',
+    cause: 'More requests of this account, or without one of this address, are under way or wait than may at a time.',
+    fix: 'Wait for Retry-After, and send fewer at a time.',
+    retry: true,
+  },
+  too_many_sockets: {
+    status: 429,
+    title: 'Too many sockets',
+    cause: 'This account or address has as many sockets open as it may.',
+    fix: 'Close some, or wait for Retry-After.',
+    retry: true,
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request did not arrive in time',
+    cause: 'Its header or its body came too slowly.',
+    fix: 'Send it again, over a better connection.',
+    retry: true,
+  },
   internal_error: {
     status: 500,
     title: 'Something went wrong here',
@@ -280,7 +301,7 @@ export const errorTable = {
   overloaded: {
     status: 503,
     title: 'The server is busy',
-    cause: 'Too many writes wait.',
+    cause: 'Too much waits: of everybody, or of this account’s writes.',
     fix: 'Wait for Retry-After.',
     retry: true,
   },

@@ -4,6 +4,9 @@ import type { ErrorCode } from './errors.ts';
 const retryable: readonly string[] = [
   'rate_limited',
   'too_many_attempts',
+  'too_many_requests',
+  'too_many_sockets',
+  'request_timeout',
   'internal_error',
   'overloaded',
   'unavailable',

@@ -7,7 +7,6 @@ import type { Config } from './config.ts';
 import { createAuthHook } from './edge/auth-hook.ts';
 import { answerClientError } from './edge/client-error.ts';
 import { endConnectionsWhileDraining } from './edge/draining.ts';
-import { edgeLimits } from './edge/edge-limits.ts';
 import { registerAccountRoutes } from './edge/http-account.ts';
 import { registerApiKeyRoutes } from './edge/http-api-keys.ts';
 import { registerAuditRoutes } from './edge/http-audit.ts';
@@ -26,10 +25,11 @@ import { registerSyncRoutes, type SyncRouteDeps } from './edge/http-sync.ts';
 import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-transfer.ts';
 import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
+import { headersCheckMs, httpLimits, installLoadLimits, type LoadLimitDeps } from './edge/load-limits.ts';
 import { RequestLog } from './edge/logger.ts';
 import { createOriginCheck } from './edge/origins.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
-import { installRateLimits, type RateLimitDeps } from './edge/rate-limits.ts';
+import { createUserLimit, installRateLimits, type RateLimitDeps } from './edge/rate-limits.ts';
 import { type RequestWatchDeps, watchRequests } from './edge/request-watch.ts';
 import { installSecurityHeaders } from './edge/security-headers.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
@@ -43,6 +43,7 @@ export interface AppDeps
     Omit<MemoryRouteDeps, 'db'>,
     Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
+    Omit<LoadLimitDeps, 'metrics'>,
     TransferRouteDeps,
     RequestWatchDeps,
     RateLimitDeps,
@@ -63,7 +64,8 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   installSecurityHeaders(app, { hsts: deps.config.environment === 'production' });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
-  if (deps.config.rateLimit === 'on') await installRateLimits(app, deps, deps.config.redisPrefix);
+  await limitRates(app, deps);
+  installLoadLimits(app, deps);
   await installCors(app, deps.config.corsOrigins);
   registerOperations(app, deps);
   registerDocs(app, deps);
@@ -75,6 +77,13 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   await app.register(registerRoutes, { prefix: '/api/v1' });
   await registerSyncSocket(app, deps);
   return app;
+}
+
+async function limitRates(app: FastifyInstance, deps: AppDeps): Promise<void> {
+  const { config, metrics } = deps;
+  const isOn = config.rateLimit === 'on';
+  if (isOn) await installRateLimits(app, deps, { prefix: config.redisPrefix, onRefused: () => metrics.refused('rate') });
+  app.decorate('limitUser', isOn ? createUserLimit(app, config.userPerMinute) : null);
 }
 
 /** The routes under /api/v1, one line each. */
@@ -99,15 +108,19 @@ function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
     loggerInstance: log,
     logController: new RequestLog(),
     bodyLimit: config.bodyLimitBytes,
-    requestTimeout: edgeLimits.requestTimeoutMs,
-    http: { maxHeaderSize: edgeLimits.headerBytes, headersTimeout: edgeLimits.headersTimeoutMs },
-    routerOptions: { maxParamLength: edgeLimits.pathParamChars },
+    routerOptions: { maxParamLength: httpLimits.pathParamChars },
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     // Ours alone: a caller's own could not be told apart in the log.
     requestIdHeader: false,
     genReqId: () => randomUUID(),
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     clientErrorHandler: answerClientError,
+    // A request as a whole has no time: a large file may take its own, as long as it moves (slow-peers).
+    http: {
+      maxHeaderSize: httpLimits.headerBytes,
+      headersTimeout: httpLimits.headersTimeoutMs,
+      connectionsCheckingInterval: headersCheckMs,
+    },
   });
 }
 

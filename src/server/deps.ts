@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as breathe, setTimeout as wait } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
@@ -10,6 +10,7 @@ import { type Access, createAccess } from './access/access.ts';
 import { keepJwtSecret } from './access/jwt-secret.ts';
 import { deleteStaleAttempts } from './access/login-attempts.ts';
 import { BadTokenKeys, createTokenKeys, isInlineKeys, keyOfSecret, parseTokenKeys, type TokenKeys } from './access/token-keys.ts';
+import { type Admission, createAdmission } from './admission/admission.ts';
 import { createAppend } from './command/append.ts';
 import { type Collector, createCollector } from './command/collector.ts';
 import type { GroupCommit } from './command/group-commit.ts';
@@ -17,6 +18,7 @@ import { createMemoryCommands, type MemoryCommands, type Writer } from './comman
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
 import type { DoctorDeps } from './doctor/doctor.ts';
+import { toAdmissionOptions } from './edge/admission-options.ts';
 import { createDraining, type Draining } from './edge/draining.ts';
 import type { MemoryVectors } from './edge/http-memories.ts';
 import type { Embedder } from './embed/embedder.ts';
@@ -76,6 +78,7 @@ export interface Deps {
   readonly db: Database;
   readonly hub: Hub;
   readonly append: GroupCommit;
+  readonly admission: Admission;
   readonly memories: MemoryCommands;
   readonly push: PushOps;
   readonly ingest: Ingest;
@@ -162,6 +165,8 @@ export async function createDeps(
       }),
       metrics.transfer,
     );
+    const admission = openAdmission(config, metrics);
+    metrics.countLoad(admission.queues);
     const collector = createCollector(
       {
         db,
@@ -207,6 +212,7 @@ export async function createDeps(
       append,
       newId,
       now,
+      breathe,
       keepEmbeddings: createKeepEmbeddings(db, model),
       ingest: (writer) => (conversation) => ingestFromFile({ ingest, log }, writer, conversation),
     });
@@ -220,6 +226,7 @@ export async function createDeps(
       db,
       hub,
       append,
+      admission,
       memories,
       push: createPushOps({ db, append }),
       ingest,
@@ -268,6 +275,21 @@ function importThreadOf({ db, hub, log }: Pick<Deps, 'db' | 'hub' | 'log'>, conf
     onCommitted: hub.committedUnseen,
     onError: (error) => log.error({ err: error }, 'the import thread ended'),
   });
+}
+
+function openAdmission(config: Config, metrics: Metrics): Admission {
+  const reasons = { full: 'queue_full', own_full: 'own_queue_full', late: 'queue_late' } as const;
+  return createAdmission(
+    {
+      now: () => performance.now(),
+      setTimer(callback, ms) {
+        const timer = setTimeout(callback, ms);
+        return () => clearTimeout(timer);
+      },
+      onRefused: (kind) => metrics.refused(reasons[kind]),
+    },
+    toAdmissionOptions(config),
+  );
 }
 
 /** A hint waits so long for others, ms: less than anybody notices, and under load hundreds go in one message. */

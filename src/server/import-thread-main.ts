@@ -1,4 +1,5 @@
 /** The thread that brings in large files: to the log it is one more node, with an append and connections of its own. */
+import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
@@ -20,7 +21,7 @@ export interface ImportThreadData {
 }
 
 /** Nobody waits here for a turn of the event loop, so a group may be of one user. */
-const limits = { ...defaultGroupLimits, userOps: defaultGroupLimits.groupOps };
+const wholeGroups = { ...defaultGroupLimits, userOps: defaultGroupLimits.groupOps, queuedUserOps: defaultGroupLimits.queuedOps };
 
 /** One for the group, one for what is read ahead of the next, one for vectors. */
 const poolSize = 3;
@@ -49,12 +50,13 @@ async function open() {
   const db = await openPostgres({ ...postgres, poolSize });
   const hub = createHub();
   hub.onCommit((userId, head) => port?.postMessage({ kind: 'committed', userId, head } satisfies FromImportThread));
-  const append = createAppend({ db, hub, now: Date.now }, { statements, limits });
+  const append = createAppend({ db, hub, now: Date.now }, { statements, limits: wholeGroups });
   const transfer = createTransfer({
     db,
     append,
     newId: () => v7() as MemoryId,
     now: Date.now,
+    breathe: () => breathe(),
     keepEmbeddings: createKeepEmbeddings(db, model),
     ingest: () => () => Promise.reject(new Error('what asks a model stays with the server')),
   });

@@ -21,6 +21,7 @@ export const closeCodes = {
   helloTimeout: 4408,
   reset: 4409,
   silent: 4410,
+  tooMuch: 4429,
 } as const;
 
 export interface SessionLimits extends TellLimits {
@@ -332,7 +333,7 @@ function onMalformed<B extends Piece>(
 }
 
 function refuse<B extends Piece>(state: SessionState, code: ErrorCode): Step<B> {
-  const closeCode = code === 'device_revoked' ? closeCodes.revoked : code === 'unauthorized' ? closeCodes.unauthorized : 1011;
+  const closeCode = closeCodeByRefusal[code] ?? 1011;
   const frame = { type: 'ERROR', code, detail: refusalDetail[code] ?? 'try again later' } as const;
   return {
     state: { ...state, phase: 'closed' },
@@ -343,9 +344,18 @@ function refuse<B extends Piece>(state: SessionState, code: ErrorCode): Step<B> 
   };
 }
 
+const closeCodeByRefusal: Partial<Readonly<Record<ErrorCode, number>>> = {
+  device_revoked: closeCodes.revoked,
+  unauthorized: closeCodes.unauthorized,
+  too_many_sockets: closeCodes.tooMuch,
+  rate_limited: closeCodes.tooMuch,
+};
+
 const refusalDetail: Partial<Readonly<Record<ErrorCode, string>>> = {
   unauthorized: 'the token is missing, expired or revoked; refresh it and connect again',
   device_revoked: 'this device was revoked; log in again',
+  too_many_sockets: 'the account has as many sockets open as it may; close some',
+  rate_limited: 'too many frames for too long; send fewer',
 };
 
 function onTick<B extends Piece>(state: SessionState, limits: SessionLimits): Step<B> {

@@ -121,6 +121,30 @@ describe('over HTTP', () => {
     expect(a.count()).toBe(1);
   });
 
+  it('[SEC-16] a server that is busy is left alone for as long as it asks, and a random part more; then what waits goes out', async () => {
+    let isBusy = true;
+    const asked: string[] = [];
+    const busy = async (url: string, init: RequestInit): Promise<Response> => {
+      if (!isBusy || !url.endsWith('/sync/push')) return fetch(url, init);
+      asked.push(url);
+      const problem = JSON.stringify({ code: 'overloaded', detail: 'Too much waits.' });
+      return new Response(problem, { status: 503, headers: { 'retry-after': '30' } });
+    };
+    const now = Date.now();
+    const still = { ...environment, now: () => now, random: () => 0.5, fetch: busy };
+    const openSocket = (url: string): SocketLike => environment.openSocket(url.replace('/api/v1/sync', '/api/v1/blocked'));
+    const a = await openOver({ environment: { ...still, openSocket } });
+    await untilStatus(a, ({ state }) => state === 'live');
+    await a.create(tea);
+    const sentAway = await untilStatus(a, ({ state }) => state === 'waiting');
+    expect(sentAway.stuck).toEqual({ reason: 'server_error', detail: 'overloaded: Too much waits.', until: now + 37_500 });
+    expect(asked).toHaveLength(1);
+    isBusy = false;
+    a.syncNow();
+    await a.settled();
+    expect(await api.head()).toBe(1);
+  });
+
   it('[SYN-10] goes back to a socket when one passes again', async () => {
     const a = await openOver({ timing: { ...shortTiming, retrySocketMs: 200 } });
     await untilStatus(a, ({ transport }) => transport === 'http');

@@ -39,6 +39,7 @@ describe('the way over HTTP', () => {
           const transport = openHttpTransport(browserEnvironment(), options, {
             onOpen: () => transport.send(hello),
             onFrame: () => undefined,
+            onRetryAfter: () => undefined,
             onEnd: resolve,
           });
         });
@@ -65,6 +66,7 @@ describe('the way over HTTP', () => {
           {
             onOpen: () => transport?.send(hello),
             onFrame: () => undefined,
+            onRetryAfter: () => undefined,
             onEnd: () => undefined,
           },
         );

@@ -11,6 +11,8 @@ import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { MemoryState } from '../../core/merge.ts';
 import { requiredRegisters } from '../../core/register.ts';
 import { wireLimits } from '../../protocol/limits.ts';
+import { createDrainRate } from '../admission/drain-rate.ts';
+import { createFairLine } from '../admission/fair-line.ts';
 import { type Database, DatabaseUnavailable, type Queryable } from '../infra/database.ts';
 import { type PlacedDot, readFirstDots } from '../log/clock-at.ts';
 import { type Head, lockHead, readHead, readHeads } from '../log/head.ts';
@@ -64,23 +66,30 @@ export interface GroupCommitLimits {
   readonly userOps: number;
   /** Ops that may wait; past it requests are refused as overloaded. */
   readonly queuedOps: number;
+  /** Ops of one user that may wait; past it this user's requests are refused, and nobody else's. */
+  readonly queuedUserOps: number;
   /** Ops that wait, from which on the next group is planned while one is being written. */
   readonly planAheadOps: number;
 }
 
-export const defaultGroupLimits: GroupCommitLimits = { groupOps: 1_000, userOps: 160, queuedOps: 50_000, planAheadOps: 500 };
+export const defaultGroupLimits: GroupCommitLimits = {
+  groupOps: 1_000,
+  userOps: 160,
+  queuedOps: 50_000,
+  queuedUserOps: 10_000,
+  planAheadOps: 500,
+};
 
 export interface GroupCommit {
   /** Resolves after the commit. @throws AppError `overloaded` when too much waits, DatabaseUnavailable */
   submit(request: AppendRequest): Promise<AppendResult>;
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>;
+  /** Resolves when the next group has been taken from what waits: then there is room again. */
+  room(): Promise<void>;
   /** Ops that wait now. */
   queued(): number;
 }
-
-/** A group is looked for among so many times as many requests as it has ops at most. */
-const maxLook = 4;
 
 interface Pending {
   readonly request: AppendRequest;
@@ -94,62 +103,56 @@ interface UserGroup {
 }
 
 export function createGroupCommit(deps: GroupCommitDeps, limits: GroupCommitLimits = defaultGroupLimits): GroupCommit {
-  const queue: Pending[] = [];
-  let queuedOps = 0;
+  const line = createFairLine<UserId, Pending>();
+  const rate = createDrainRate(deps.now);
   let running: Promise<void> | null = null;
+  const onRoom: (() => void)[] = [];
 
-  /** In the order of the queue; of a user who has had a share nothing more, so that each one's order stays. */
   const takeGroup = (): Pending[] => {
-    const group: Pending[] = [];
-    const passed: Pending[] = [];
-    const opsByUser = new Map<UserId, number>();
-    let ops = 0;
-    let at = 0;
-    for (; at < queue.length && at < maxLook * limits.groupOps && ops < limits.groupOps; at++) {
-      const item = queue[at] as Pending;
-      const { userId } = item.request;
-      const before = opsByUser.get(userId) ?? 0;
-      if (before >= limits.userOps) {
-        passed.push(item);
-        continue;
-      }
-      const count = opsOf(item.request);
-      opsByUser.set(userId, before + count);
-      ops += count;
-      group.push(item);
-    }
-    queuedOps -= ops;
-    queue.splice(0, at, ...passed);
+    const before = line.cost;
+    const group = line.take(limits.groupOps, limits.userOps);
+    rate.note(before - line.cost);
+    for (const resolve of onRoom.splice(0)) resolve();
     return group;
   };
 
   const run = async (): Promise<void> => {
     let writing = Promise.resolve();
-    while (queue.length > 0) {
+    while (line.cost > 0) {
       const users = byUser(takeGroup());
       const planned = await step(deps, 'plan', users, () => planParts(deps, users));
       await writing;
       writing = step(deps, 'commit', users, () => commitAndReport(deps, users, planned));
       // Under load the next group is planned while this one is written; else it gathers meanwhile, and is larger.
-      if (queuedOps < limits.planAheadOps) await writing;
+      if (line.cost < limits.planAheadOps) await writing;
     }
     await writing;
-    running = queue.length > 0 ? run() : null;
+    running = line.cost > 0 ? run() : null;
   };
+
+  /** A request that is larger than the bound is taken when nothing else waits, or it never would be. */
+  const refusal = (userId: UserId, ops: number): AppError | null => {
+    const [all, own] = [line.cost, line.costOf(userId)];
+    if (own > 0 && own + ops > limits.queuedUserOps) return overloaded('Too many writes of this account wait.', own);
+    return all > 0 && all + ops > limits.queuedOps ? overloaded('Too many writes wait.', all) : null;
+  };
+  const overloaded = (detail: string, ahead: number): AppError =>
+    new AppError('overloaded', detail, [], { retryAfterSeconds: rate.secondsFor(ahead) });
 
   return {
     submit(request) {
       const ops = opsOf(request);
-      if (queuedOps > 0 && queuedOps + ops > limits.queuedOps) return Promise.reject(new AppError('overloaded'));
-      queuedOps += ops;
+      const refused = refusal(request.userId, ops);
+      if (refused !== null) return Promise.reject(refused);
       return new Promise((resolve, reject) => {
-        queue.push({ request, resolve, reject });
+        line.push(request.userId, { request, resolve, reject }, ops);
         // A microtask later, so that requests that arrive in one turn of the loop share a group.
         running ??= Promise.resolve().then(run);
       });
     },
     idle: async () => running ?? undefined,
-    queued: () => queuedOps,
+    room: () => (line.cost === 0 ? Promise.resolve() : new Promise((resolve) => onRoom.push(resolve))),
+    queued: () => line.cost,
   };
 }
 
@@ -177,7 +180,7 @@ async function commitAndReport(
   deps.onGroup({ requests, ops, users: groups.length, replanned, way, ms: performance.now() - startedAt });
 }
 
-const opsOf = (request: AppendRequest | undefined): number => (request?.kind === 'push' ? Math.max(1, request.ops.length) : 1);
+const opsOf = (request: AppendRequest): number => (request.kind === 'push' ? Math.max(1, request.ops.length) : 1);
 
 function byUser(pending: readonly Pending[]): UserGroup[] {
   const groups = new Map<UserId, Pending[]>();

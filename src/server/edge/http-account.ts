@@ -67,6 +67,7 @@ function registerPassword(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/password',
+      work: 'password',
       summary: 'Change the password; every other session and every API key ends',
       operationId: 'changePassword',
       description: 'This session goes on. The sockets of the others close.',
@@ -92,6 +93,7 @@ function registerErasure(app: FastifyInstance, access: Access): void {
     {
       method: 'DELETE',
       url: '/auth/me',
+      work: 'password',
       summary: 'Erase the account and everything in it',
       operationId: 'deleteAccount',
       description: 'Needs the password once more, and cannot be undone.',

@@ -66,6 +66,7 @@ export function registerAuditRoutes(app: FastifyInstance, { db }: { readonly db:
     {
       method: 'GET',
       url: '/audit/verify',
+      work: 'export',
       summary: 'Recompute the whole chain: was anything in the log changed?',
       operationId: 'verifyLog',
       description: 'Reads the whole log of the user: expensive, and limited for that.',

@@ -28,6 +28,7 @@ function registerRegister(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/register',
+      work: 'password',
       summary: 'Create an account and begin its first session',
       operationId: 'register',
       description:
@@ -59,6 +60,7 @@ function registerLogin(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/login',
+      work: 'password',
       summary: 'Begin a session; a known device id is used again',
       operationId: 'login',
       description: 'A wrong e-mail and a wrong password are told alike, in content and in time.',
@@ -84,6 +86,7 @@ function registerRefresh(app: FastifyInstance, access: Access): void {
     {
       method: 'POST',
       url: '/auth/refresh',
+      work: 'light',
       summary: 'New tokens for a refresh token, which works once',
       operationId: 'refreshTokens',
       description:

@@ -18,7 +18,7 @@ export interface IngestRouteDeps extends Pick<MemoryRouteDeps, 'db' | 'accesses'
   readonly ingest: Ingest;
 }
 
-const limits = {
+export const ingestLimits = {
   bodyBytes: 2_097_152,
   messages: 2_000,
   /** Of one address; each may ask a vendor many times. */
@@ -45,7 +45,7 @@ const contextSchema = z.strictObject({
 const bodySchema = z
   .strictObject({
     conversationText: storableText.optional().meta({ description: 'Turns begin with `User:` or `Assistant:`.' }),
-    messages: z.array(messageSchema).min(1).max(limits.messages).optional(),
+    messages: z.array(messageSchema).min(1).max(ingestLimits.messages).optional(),
     context: contextSchema.optional(),
     dryRun: z.boolean().default(false).meta({ description: 'Says what would happen, and writes nothing.' }),
   })
@@ -82,6 +82,7 @@ export function registerIngestRoute(app: FastifyInstance, deps: IngestRouteDeps)
     {
       method: 'POST',
       url: '/memories/ingest',
+      work: 'ingest',
       summary: 'Memories from a conversation. Each message is read once, however often it is sent',
       operationId: 'ingestConversation',
       description:
@@ -96,8 +97,8 @@ export function registerIngestRoute(app: FastifyInstance, deps: IngestRouteDeps)
       },
       tag: 'memories',
       auth: true,
-      bodyLimitBytes: limits.bodyBytes,
-      perMinute: limits.perMinute,
+      bodyLimitBytes: ingestLimits.bodyBytes,
+      perMinute: ingestLimits.perMinute,
       body: bodySchema,
       answers: { 201: answerSchema },
       errors: ['extraction_refused', 'extraction_failed', 'extraction_rate_limited', 'extraction_unavailable'],
@@ -118,8 +119,8 @@ export function registerIngestRoute(app: FastifyInstance, deps: IngestRouteDeps)
 
 function toMessages({ conversationText, messages }: z.output<typeof bodySchema>, at?: string): readonly GivenMessage[] {
   const given = messages ?? splitIntoTurns(conversationText ?? '');
-  if (given.length > limits.messages) {
-    const message = `must have at most ${limits.messages} turns`;
+  if (given.length > ingestLimits.messages) {
+    const message = `must have at most ${ingestLimits.messages} turns`;
     throw new AppError('invalid_request', undefined, [{ path: 'conversationText', message }]);
   }
   return at === undefined ? given : given.map((message) => ({ at, ...message }));

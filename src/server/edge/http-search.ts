@@ -99,6 +99,7 @@ export function registerSearchRoute(app: FastifyInstance, { searcher, vectors, a
     {
       method: 'POST',
       url: '/memories/search',
+      work: 'search',
       summary: 'Find memories by meaning, by words, or both',
       operationId: 'searchMemories',
       description:

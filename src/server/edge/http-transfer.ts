@@ -60,7 +60,11 @@ export function registerTransferRoutes(api: FastifyInstance, deps: TransferRoute
   // In a scope of its own: here bodies, JSON too, reach the route as streams.
   void api.register((scope, _, done) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(Object.keys(formatByMediaType), (_request, payload, parsed) => parsed(null, payload));
+    // Of a stream Fastify checks nothing: what says that it is too large is refused here, the rest while it is read.
+    scope.addContentTypeParser(Object.keys(formatByMediaType), (request, payload, parsed) => {
+      if (Number(request.headers['content-length'] ?? 0) > transferLimits.fileBytes) parsed(new AppError('too_large'));
+      else parsed(null, payload);
+    });
     registerImport(scope, deps);
     done();
   });
@@ -73,6 +77,7 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
     {
       method: 'POST',
       url: '/memories/import',
+      work: 'import',
       summary:
         'Memories and conversations from a file. A record that fails is named, the others go in; records with ids are added once',
       operationId: 'importMemories',
@@ -171,6 +176,7 @@ function registerExport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
     {
       method: 'GET',
       url: '/memories/export',
+      work: 'export',
       summary: 'The memories as a file, which an import takes back',
       operationId: 'exportMemories',
       description:

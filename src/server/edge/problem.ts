@@ -34,8 +34,10 @@ export function sendProblem(error: AppError, request: FastifyRequest, reply: Fas
   // Errors of the router come before the hook that sets it.
   reply.header('x-request-id', request.id);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
-  const waitSeconds = error.members['retryAfterSeconds'];
-  if (problem.status === 503 || waitSeconds !== undefined) reply.header('retry-after', waitSeconds ?? retryAfterSeconds);
+  const mayRetryAfter = error.members['retryAfterSeconds'] ?? retryAfterSeconds;
+  // On 429 the limiter may have said more exactly when.
+  if (problem.status === 503 || (problem.status === 429 && !reply.hasHeader('retry-after')))
+    reply.header('retry-after', mayRetryAfter);
   return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));
 }
 

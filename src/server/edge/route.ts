@@ -6,11 +6,22 @@
  *       async ({ params, principal }) => ({ status: 200, body: await deps.things.read(principal.userId, params.id) }));
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, preParsingHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler,
+  onSendHookHandler,
+  preParsingAsyncHookHandler,
+  preParsingHookHandler,
+} from 'fastify';
 import type { z } from 'zod';
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
 import { allows, type Scope } from '../access/scopes.ts';
+import type { WorkKind } from '../admission/admission.ts';
+import type { AdmissionHook } from './admission-hook.ts';
 import { toFieldErrors } from './field-errors.ts';
 import type { AnswerHeader, RequestHeader } from './header-texts.ts';
 
@@ -18,6 +29,12 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Refuses requests without a valid token and sets `principal`. */
     authenticate: onRequestHookHandler;
+    /** Waits for a turn (SEC-16). */
+    admit: AdmissionHook;
+    /** Who reads a large answer too slowly is not waited for. */
+    watchAnswer: onSendHookHandler<unknown>;
+    /** Counts the requests of the user; null: they are not counted. */
+    limitUser: onRequestAsyncHookHandler | null;
     /** Every route that was declared, for /openapi.json. */
     declaredRoutes: DeclaredRoute[];
   }
@@ -60,7 +77,9 @@ export interface RouteSpec<Params, Query, Body, Given extends Answers, Auth exte
   readonly requestHeaders?: readonly RequestHeader[];
   /** Default: BODY_LIMIT_BYTES. */
   readonly bodyLimitBytes?: number;
-  /** Requests of one address in a minute. */
+  /** What it costs. Default: `light` with a token; without one it has no queue. */
+  readonly work?: WorkKind;
+  /** Requests of one address in a minute. Default: with a token, those of one user, all such routes together. */
   readonly perMinute?: number;
   readonly answers: Given;
   /** Of answers that succeed; true: of every one of them. */
@@ -111,21 +130,32 @@ export function route<
   handler: (input: RouteInput<Params, Query, Body, Auth>) => Promise<Answer<Given, Status>> | Answer<Given, Status>,
 ): void {
   app.declaredRoutes.push({ path: `${app.prefix}${spec.url}`, spec });
+  const work = workOf(spec);
   app.route({
     method: spec.method,
     url: spec.url,
     // Behind the limits of the address, which count what is refused too, and before the body is read.
-    preParsing: spec.auth ? [createDoor(app, scopeOf(spec))] : [],
+    preParsing: doorsOf(app, spec),
+    preHandler: work === undefined ? [] : [app.admit(work)],
+    onSend: spec.auth ? [app.watchAnswer] : [],
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
     async handler(request, reply) {
       const checked = checkRequest(spec, request);
       // `checkRequest` parsed each part with the schema that types it, and `authenticate` ran where `auth` is set.
       const input = { ...checked, principal: request.principal, request } as unknown as RouteInput<Params, Query, Body, Auth>;
-      return sendAnswer(reply, await handler(input));
+      request.turn?.begin();
+      try {
+        return sendAnswer(reply, await handler(input));
+      } finally {
+        request.turn?.end();
+      }
     },
   });
 }
+
+export const workOf = (spec: Pick<AnySpec, 'work' | 'auth'>): WorkKind | undefined =>
+  spec.work ?? (spec.auth ? 'light' : undefined);
 
 /** What a key needs for a route. */
 export function scopeOf({ method, scope }: Pick<AnySpec, 'method' | 'scope'>): Scope {
@@ -140,6 +170,16 @@ function createDoor(app: FastifyInstance, needed: Scope): preParsingHookHandler 
       const isAllowed = allows(request.principal?.scopes ?? [], needed);
       done(isAllowed ? null : new AppError('insufficient_scope', `The key needs the scope ${needed}.`));
     });
+}
+
+/** A route with a rate of its own has that one. */
+function doorsOf(app: FastifyInstance, spec: AnySpec): (preParsingHookHandler | preParsingAsyncHookHandler)[] {
+  const { limitUser } = app;
+  if (!spec.auth) return [];
+  const door = createDoor(app, scopeOf(spec));
+  if (limitUser === null || spec.perMinute !== undefined) return [door];
+  const limit: preParsingAsyncHookHandler = async (request, reply) => void (await limitUser.call(app, request, reply));
+  return [door, limit];
 }
 
 function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {

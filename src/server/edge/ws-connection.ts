@@ -1,7 +1,7 @@
 /** One socket: carries out what the session decides, and feeds what comes of it back. All rules are in sync/server-session. */
 import type { WebSocket } from 'ws';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
-import type { MemoryId } from '../../core/ids.ts';
+import type { MemoryId, UserId } from '../../core/ids.ts';
 import type { Hello, Push } from '../../protocol/frames.ts';
 import { wireLimits } from '../../protocol/limits.ts';
 import { MalformedValue } from '../../protocol/packed-values.ts';
@@ -10,6 +10,7 @@ import { openSession, type SessionLimits, type SessionState, step } from '../../
 import type { Effect, Input, PushAnswer } from '../../sync/session-io.ts';
 import type { Access, Principal } from '../access/access.ts';
 import { allows } from '../access/scopes.ts';
+import type { Seats } from '../admission/seats.ts';
 import type { Replica } from '../command/append-request.ts';
 import type { Collector } from '../command/collector.ts';
 import type { GroupCommit } from '../command/group-commit.ts';
@@ -19,6 +20,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { readDelta, readSeqOfDot } from '../read/read-delta.ts';
 import { readOpening } from '../read/read-opening.ts';
 import { readSnapshot } from '../read/read-snapshot.ts';
+import { createFrameBudget, type FrameBudget, type FrameRates } from './frame-budget.ts';
 import { committedToPiece, type FrameForm, pageToPiece, type SyncPiece } from './sync-piece.ts';
 import { deflateFrame, isWorthDeflating, readFrame, writeDelta, writeFrame } from './ws-frames.ts';
 
@@ -28,7 +30,13 @@ export interface ConnectionDeps {
   readonly append: GroupCommit;
   readonly access: Pick<Access, 'authenticate' | 'openReplica' | 'touchDevice'>;
   readonly collector: Pick<Collector, 'soon'>;
-  readonly metrics: Pick<Metrics, 'reset' | 'repair' | 'sockets'>;
+  readonly metrics: Pick<Metrics, 'reset' | 'repair' | 'sockets' | 'refused'>;
+  /** Of users, one for each socket. */
+  readonly seats: Seats;
+  /** Null: not counted. */
+  readonly frameRates: FrameRates | null;
+  /** How long the network may take nothing of what it was given, ms. */
+  readonly slowMs: number;
   readonly now: () => number;
   /** Carries out a PUSH of so many ops, for whoever traces. */
   readonly aroundPush?: <T>(ops: number, work: () => Promise<T>) => Promise<T>;
@@ -76,6 +84,12 @@ export class SyncConnection {
   /** Frames go out in order: one that is being deflated holds up those behind it. */
   #outgoing: Promise<void> | null = null;
   #outgoingBytes = 0;
+  /** When the network last took something, or had taken everything. */
+  #takenAt = 0;
+  readonly #budget: FrameBudget;
+  /** More came than may: the socket is not read until the next tick finds that enough time has passed. */
+  #isOverRate = false;
+  #seat: { readonly userId: UserId; readonly giveBack: () => void } | null = null;
   #cursor = 0;
   #touchedAt = 0;
   /** What is called when nothing is owed any more: the server is going down. */
@@ -86,6 +100,7 @@ export class SyncConnection {
     this.#socket = socket;
     this.#queryToken = queryToken;
     this.#state = openSession(deps.now());
+    this.#budget = createFrameBudget(deps.frameRates, deps.now());
   }
 
   get principal(): Principal | null {
@@ -107,7 +122,24 @@ export class SyncConnection {
   }
 
   tick(): void {
-    this.#input({ kind: 'tick', now: this.#deps.now() });
+    const now = this.#deps.now();
+    this.#input({ kind: 'tick', now });
+    this.#lookAtRate(now);
+    if (this.#outgoingBytes === 0 || now - this.#takenAt < this.#deps.slowMs) return;
+    // A close frame would wait behind what it does not read.
+    this.#deps.metrics.refused('slow_socket');
+    this.#socket.terminate();
+  }
+
+  #lookAtRate(now: number): void {
+    const isFlood = this.#budget.isFlood(now);
+    if (isFlood && this.#state.phase !== 'closed') {
+      this.#deps.metrics.refused('socket_flood');
+      this.end('rate_limited');
+    }
+    if (!this.#isOverRate || this.#budget.isSpent(now)) return;
+    this.#isOverRate = false;
+    this.#throttle();
   }
 
   /** The session ended elsewhere: logout, revocation. */
@@ -139,11 +171,25 @@ export class SyncConnection {
   stop(): void {
     this.#leaving?.();
     this.#stopListening();
+    this.#seat?.giveBack();
     this.#state = { ...this.#state, phase: 'closed' };
     if (this.#replica !== null) this.#touch();
   }
 
   #receive(data: Buffer, form: FrameForm): void {
+    this.#spend(data.length);
+    this.#take(data, form);
+  }
+
+  #spend(bytes: number): void {
+    const now = this.#deps.now();
+    this.#budget.spend(bytes, now);
+    if (this.#isOverRate || !this.#budget.isSpent(now)) return;
+    this.#isOverRate = true;
+    this.#throttle();
+  }
+
+  #take(data: Buffer, form: FrameForm): void {
     if (this.#state.phase === 'opening') {
       this.#waiting.push({ data, form });
       return this.#throttle();
@@ -207,7 +253,7 @@ export class SyncConnection {
     } catch (error) {
       this.#input({ kind: 'refused', code: this.#codeOf(error) });
     }
-    for (const { data, form } of this.#waiting.splice(0)) this.#receive(data, form);
+    for (const { data, form } of this.#waiting.splice(0)) this.#take(data, form);
     this.#throttle();
   }
 
@@ -227,6 +273,7 @@ export class SyncConnection {
     const principal = authenticated.value;
     // Known from here on, so that a logout during the rest of the way finds this socket.
     this.#principal = principal;
+    if (!this.#takeSeat(principal.userId)) return 'too_many_sockets' as const;
     const replica = await access.openReplica(principal, hello.device);
     if (!replica.ok) return replica.error;
     this.#replica = replica.value;
@@ -241,6 +288,18 @@ export class SyncConnection {
     });
     const opening = await readOpening(db, principal.userId, { ordinal, epoch: hello.epoch });
     return opening === null ? ('unauthorized' as const) : { ...opening, tokenExpiresAt: principal.tokenExpiresAt };
+  }
+
+  /** After a RESET the device says HELLO again, and has its seat. */
+  #takeSeat(userId: UserId): boolean {
+    if (this.#seat?.userId === userId) return true;
+    this.#seat?.giveBack();
+    // Gone meanwhile: nobody would give it back.
+    if (this.#state.phase === 'closed') return false;
+    const giveBack = this.#deps.seats.take(userId);
+    this.#seat = giveBack === null ? null : { userId, giveBack };
+    if (giveBack === null) this.#deps.metrics.refused('sockets_of_user');
+    return giveBack !== null;
   }
 
   async #authenticate(token: string): Promise<void> {
@@ -309,6 +368,7 @@ export class SyncConnection {
   }
 
   #send(frame: Uint8Array | string): void {
+    if (this.#outgoingBytes === 0) this.#takenAt = this.#deps.now();
     this.#outgoingBytes += frame.length;
     if (this.#outgoing === null && !(this.#deflates && isWorthDeflating(frame))) this.#write(frame, frame.length);
     else this.#outgoing = this.#sendInOrder(this.#outgoing, frame);
@@ -327,6 +387,7 @@ export class SyncConnection {
   #write(frame: Uint8Array | string, counted: number): void {
     this.#deps.metrics.sockets.sent(frame.length);
     this.#socket.send(frame, () => {
+      this.#takenAt = this.#deps.now();
       this.#outgoingBytes -= counted;
       if (this.#outgoingBytes === 0) this.#outgoing = null;
       if (!this.#state.congested || this.#outgoingBytes >= sessionLimits.maxBufferedBytes / 2) return;
@@ -347,6 +408,7 @@ export class SyncConnection {
       this.#pending >= maxPending ||
       this.#pendingOps >= maxPendingOps ||
       this.#waiting.length >= maxPending ||
+      this.#isOverRate ||
       this.#state.congested ||
       this.#leaving !== null;
     if (isBusy) this.#socket.pause();

@@ -8,21 +8,27 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import type { Draining } from './draining.ts';
 import { startEndedPoll } from './ended-poll.ts';
+import { frameRates } from './frame-budget.ts';
 import { comeBackWithinMs, leaveInTurn } from './leave-in-turn.ts';
 import { createOriginCheck, isSameOrigin } from './origins.ts';
 import { sendProblem } from './problem.ts';
 import { syncSocketPath } from './sync-socket-door.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
+import { createSocketPlaces, type SocketPlacesConfig } from './ws-places.ts';
 
-export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access' | 'aroundPush'> {
+export interface SyncSocketDeps extends Omit<ConnectionDeps, OfSocket> {
   readonly access: Access;
   readonly metrics: Metrics;
   readonly tracing: Tracing | null;
-  readonly config: Pick<Config, 'sessionPollMs' | 'drainSeconds' | 'corsOrigins' | 'queryToken'>;
+  readonly config: SocketPlacesConfig &
+    Pick<Config, 'sessionPollMs' | 'slowClientSeconds' | 'drainSeconds' | 'corsOrigins' | 'queryToken'>;
   readonly draining: Pick<Draining, 'isOn' | 'onBegin'>;
   /** In [0, 1). */
   readonly random: () => number;
 }
+
+/** Made here, or for each socket. */
+type OfSocket = 'onFault' | 'onRepair' | 'access' | 'aroundPush' | 'seats' | 'frameRates' | 'slowMs';
 
 /** Expired tokens and silent sockets are found this often, ms. */
 const tickEveryMs = 1_000;
@@ -43,10 +49,17 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
       socket.terminate();
     },
   });
+  const { config, metrics } = deps;
+  const places = createSocketPlaces(config, metrics);
+  const bounds = {
+    seats: places.ofUsers,
+    frameRates: config.rateLimit === 'on' ? frameRates : null,
+    slowMs: config.slowClientSeconds * 1_000,
+  };
   app.route<{ Querystring: { token?: string } }>({
     method: 'GET',
     url: syncSocketPath,
-    onRequest: createUpgradeCheck(deps.config),
+    onRequest: [createUpgradeCheck(deps.config), places.beforeUpgrade],
     // A request that asks for no upgrade; without this its answer would be an empty one.
     handler: (request, reply) => sendProblem(new AppError('not_found', 'Here is a WebSocket only.'), request, reply),
     wsHandler: (socket, request) => {
@@ -54,7 +67,11 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
       const socketId = request.id;
       const onFault = (error: unknown): void => request.log.error({ err: error, socketId }, 'sync socket');
       const onRepair = (): void => request.log.warn({ socketId }, 'the state hash of a device differed: it asks for a snapshot');
-      const connection = new SyncConnection({ ...deps, ...traced, onFault, onRepair }, socket, request.query.token ?? null);
+      const connection = new SyncConnection(
+        { ...deps, ...bounds, ...traced, onFault, onRepair },
+        socket,
+        request.query.token ?? null,
+      );
       connections.add(connection);
       deps.metrics.sockets.opened();
       socket.on('close', (code) => {

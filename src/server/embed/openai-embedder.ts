@@ -2,10 +2,10 @@
 import type OpenAI from 'openai';
 import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
 import { vectorSize } from '../../core/embedding.ts';
+import { retryAfterMs } from '../../core/retry-after.ts';
 import type { Embedder } from './embedder.ts';
 import { EmbeddingFailed } from './embedding-failed.ts';
 import { cutText, splitTexts } from './request-texts.ts';
-import { retryAfterMs } from './retry-after.ts';
 import { toVector } from './to-vector.ts';
 
 export interface OpenAiEmbedderDeps {

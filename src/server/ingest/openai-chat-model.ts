@@ -7,7 +7,7 @@ import type { OpenAI } from 'openai';
 import { APIConnectionError, APIError } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { err, ok, type Result } from '../../core/result.ts';
-import { retryAfterMs } from '../embed/retry-after.ts';
+import { retryAfterMs } from '../../core/retry-after.ts';
 import type { ChatModel, ModelFailure, Question, Said } from './chat-model.ts';
 
 export interface OpenAiChatOptions {

@@ -3,6 +3,7 @@
  * bytes they were taken from, and checks seqs, counters and the head. Reads in pages and needs no transaction: events do
  * not change, and erasure keeps the chain valid.
  */
+import { setImmediate } from 'node:timers/promises';
 import { type Collected, eventKinds, type LogEvent } from '../../core/event.ts';
 import { eventHash, genesisHash } from '../../core/hash-chain.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
@@ -13,6 +14,9 @@ import { type Head, readHead } from './head.ts';
 import { clockToBytes, hashedHeader } from './log-bytes.ts';
 import { type EventRecord, readLog } from './read-events.ts';
 import { takeApart } from './stored-event.ts';
+
+/** Events that are hashed in one turn of the event loop; others have theirs in between. */
+const eventsPerTurn = 200;
 
 export interface LogVerdict {
   readonly verified: boolean;
@@ -39,9 +43,10 @@ export async function verifyLog(
   const run = new Run(head);
   const broken = (seq: number, reason: string): LogVerdict => ({ ...run.soFar(), verified: false, brokenAt: seq, reason });
   for await (const page of readLog(db, userId, head.seq)) {
-    for (const record of page) {
+    for (const [index, record] of page.entries()) {
       const reason = run.check(record);
       if (reason !== null) return broken(run.nextSeq, reason);
+      if (index % eventsPerTurn === eventsPerTurn - 1) await setImmediate();
     }
     onProgress(run.nextSeq - 1);
   }

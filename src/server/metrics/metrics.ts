@@ -6,6 +6,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { type AppendMetrics, createAppendMetrics } from './append-metrics.ts';
 import { createDatabaseMetrics, type DatabaseMetrics } from './database-metrics.ts';
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts';
+import { createLoadMetrics, type LoadMetrics } from './load-metrics.ts';
 import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 import { createProviderMetrics, type ProviderMetrics } from './provider-metrics.ts';
 import { createRecallMetrics, type RecallMetrics } from './recall-metrics.ts';
@@ -14,7 +15,7 @@ import { createSocketMetrics, type SocketMetrics } from './socket-metrics.ts';
 import { createSyncMetrics, type SyncMetrics } from './sync-metrics.ts';
 import { createTransferMetrics, type TransferMetrics } from './transfer-metrics.ts';
 
-export interface Metrics extends SyncMetrics {
+export interface Metrics extends SyncMetrics, LoadMetrics {
   readonly http: HttpMetrics;
   readonly sockets: SocketMetrics;
   readonly append: AppendMetrics;
@@ -47,6 +48,7 @@ export function createMetrics({ version, engine }: MetricsOptions): Metrics {
   }).set(labels, 1);
   return {
     ...createSyncMetrics(registry),
+    ...createLoadMetrics(registry),
     http: createHttpMetrics(registry),
     sockets: createSocketMetrics(registry),
     append: createAppendMetrics(registry),

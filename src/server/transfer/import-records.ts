@@ -14,11 +14,13 @@ import { conversationToTurns } from './turns.ts';
 
 export interface ImportDeps {
   readonly db: Database;
-  readonly append: Pick<GroupCommit, 'submit' | 'idle'>;
+  readonly append: Pick<GroupCommit, 'submit' | 'room'>;
   readonly newId: () => MemoryId;
   /** Unix ms. */
   readonly now: () => number;
   readonly keepEmbeddings: KeepEmbeddings;
+  /** Lets the rest of the process have its turn. */
+  readonly breathe: () => Promise<void>;
 }
 
 /** Of memories that are written. */
@@ -63,6 +65,11 @@ export interface ImportReport {
 /** Writes that wait at most: some groups of the append, of which one is planned while another is written. */
 const windowSize = 2_000;
 const embeddingBatch = 200;
+/**
+ * Records that are read and submitted in one turn of the event loop: 2 ms or so. Without it a window is refilled in one piece, half of it
+ * at a time, and everybody waits for that.
+ */
+export const recordsPerTurn = 64;
 
 export async function importRecords(
   deps: ImportDeps,
@@ -85,7 +92,11 @@ export async function importRecords(
     await embeddings.flush(embeddingBatch);
   };
   try {
-    for await (const item of items) await takeItem(item, { report, write, ingest: options.ingest });
+    let taken = 0;
+    const onTaken = async (): Promise<void> => {
+      if (++taken % recordsPerTurn === 0) await deps.breathe();
+    };
+    for await (const item of items) await takeItem(item, { report, write, ingest: options.ingest, onTaken });
   } finally {
     // What was handed to the append is written, whatever became of the source.
     await window.idle();
@@ -101,15 +112,18 @@ interface Taking {
   readonly report: ImportReport;
   readonly write: (memory: FileMemory, at: Place) => Promise<void>;
   readonly ingest: IngestConversation | null;
+  readonly onTaken: () => Promise<void>;
 }
 
-async function takeItem(item: Item, { report, write, ingest }: Taking): Promise<void> {
+async function takeItem(item: Item, taking: Taking): Promise<void> {
+  const { report, write, ingest } = taking;
+  await taking.onTaken();
   if ('fault' in item) return fail(report, item.fault, item);
   if ('deleted' in item) return skip(report, 'deleted');
   if ('memory' in item) return write(item.memory, item);
   if (ingest === null) {
     for (const content of conversationToTurns(item.conversation))
-      await takeItem({ ...content, ...placeOf(item) } as Item, { report, write, ingest });
+      await takeItem({ ...content, ...placeOf(item) } as Item, taking);
     return;
   }
   if (item.conversation.messages.length === 0) return;
@@ -159,7 +173,7 @@ async function submitPatiently(
       return await deps.append.submit(request);
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'overloaded')) throw error;
-      await deps.append.idle();
+      await deps.append.room();
     }
   }
 }

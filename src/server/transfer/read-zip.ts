@@ -6,7 +6,7 @@ import { detectContainer } from './detect-format.ts';
 import { type Bytes, fault, type Item, transferLimits } from './item.ts';
 import { UnknownFormat } from './read-items.ts';
 
-const zipLimits = {
+export const zipLimits = {
   entries: 20_000,
   /** Unpacked bytes to one packed byte; JSON and text reach about 20. */
   ratio: 200,

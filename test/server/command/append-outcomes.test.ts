@@ -318,7 +318,9 @@ function failures(at: Place): void {
     it('[LOG-2] planned ahead: an op that comes again while it is being written is answered as a replay of what was written', async () => {
       const db = at();
       const user = await createDatabaseUser(db, 1);
-      const node = createAppendNode(db, { limits: { groupOps: 1, userOps: 1, queuedOps: 1_000, planAheadOps: 0 } });
+      const node = createAppendNode(db, {
+        limits: { groupOps: 1, userOps: 1, queuedOps: 1_000, queuedUserOps: 1_000, planAheadOps: 0 },
+      });
       const requests = Array.from({ length: 30 }, (_, i) =>
         push(user, 1, 1 + (i >> 1), 0, [op(newMemoryId(), creation(`${i}`))]),
       );

@@ -157,7 +157,9 @@ describeOnEachEngine('append', (open) => {
       await createDatabaseUser(database.db),
       { ...(await createDatabaseUser(database.db)), userId: newMemoryId() as unknown as UserId },
     ];
-    const node = createAppendNode(database.db, { limits: { groupOps: 50, userOps: 50, queuedOps: 50_000, planAheadOps: 1 } });
+    const node = createAppendNode(database.db, {
+      limits: { groupOps: 50, userOps: 50, queuedOps: 50_000, queuedUserOps: 50_000, planAheadOps: 1 },
+    });
     const frames = Array.from({ length: 40 }, (_, index) =>
       push(
         user,
@@ -178,7 +180,7 @@ describeOnEachEngine('append', (open) => {
 
   it('[LOG-1] somebody who brings in very much gets a share of each group, in order, and others come in between', async () => {
     const [many, one] = [await createDatabaseUser(database.db), await createDatabaseUser(database.db)];
-    const limits = { groupOps: 100, userOps: 10, queuedOps: 50_000, planAheadOps: 1_000 };
+    const limits = { groupOps: 100, userOps: 10, queuedOps: 50_000, queuedUserOps: 50_000, planAheadOps: 1_000 };
     const node = createAppendNode(database.db, { limits });
     const counters = Array.from({ length: 60 }, (_, index) => index + 1);
     const answers = await Promise.all([
@@ -232,7 +234,9 @@ describeOnEachEngine('append', (open) => {
 
   it('[SEC-3] what waits is bounded: more is refused as overloaded, and nothing of it is written', async () => {
     const user = await createDatabaseUser(database.db);
-    const node = createAppendNode(database.db, { limits: { groupOps: 10, userOps: 10, queuedOps: 30, planAheadOps: 1_000 } });
+    const node = createAppendNode(database.db, {
+      limits: { groupOps: 10, userOps: 10, queuedOps: 30, queuedUserOps: 30, planAheadOps: 1_000 },
+    });
     const frames = Array.from({ length: 6 }, (_, index) =>
       push(
         user,
@@ -248,5 +252,27 @@ describeOnEachEngine('append', (open) => {
     for (const answer of refused) expect(answer.reason).toMatchObject({ code: 'overloaded' });
     const accepted = (answers.length - refused.length) * 10;
     expect(await dotsOf(user.userId)).toHaveLength(accepted);
+  });
+
+  it('[SEC-16] what one user has waiting is bounded for that user alone: others are taken meanwhile, and told when to come again', async () => {
+    const [many, one] = [await createDatabaseUser(database.db), await createDatabaseUser(database.db)];
+    const limits = { groupOps: 10, userOps: 5, queuedOps: 1_000, queuedUserOps: 20, planAheadOps: 1_000 };
+    const node = createAppendNode(database.db, { limits });
+    const counters = Array.from({ length: 40 }, (_, index) => index + 1);
+    const flood = counters.map((counter) => node.submit(push(many, 1, counter, 0, [op(newMemoryId(), creation(`${counter}`))])));
+    const others = [1, 2, 3].map((counter) => node.submit(push(one, 1, counter, 0, [op(newMemoryId(), creation('x'))])));
+    const answers = await Promise.allSettled(flood);
+    expect(answers.map(({ status }) => status)).toEqual(counters.map((counter) => (counter <= 20 ? 'fulfilled' : 'rejected')));
+    for (const answer of answers.slice(20)) {
+      expect(answer).toMatchObject({ reason: { code: 'overloaded', members: { retryAfterSeconds: expect.any(Number) } } });
+    }
+    expect((await Promise.all(others)).map(({ kind }) => kind)).toEqual(['pushed', 'pushed', 'pushed']);
+    expect([await dotsOf(many.userId), await dotsOf(one.userId)].map(({ length }) => length)).toEqual([20, 3]);
+    // Once there is room the same user is taken again.
+    await node.room();
+    expect(await node.submit(push(many, 1, 21, 0, [op(newMemoryId(), creation('21'))]))).toMatchObject({
+      kind: 'pushed',
+      acked: 21,
+    });
   });
 });

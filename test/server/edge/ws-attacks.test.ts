@@ -1,8 +1,6 @@
 /** Sockets that misbehave: what they may cost, and that nobody else notices. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { get } from 'node:http';
-import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { DeviceId } from '../../../src/core/ids.ts';
 import { serverDeviceId } from '../../../src/core/ids.ts';
@@ -13,6 +11,7 @@ import { creation, newMemoryId, op, setting } from '../../support/append.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 import { TestDevice, type TestDeviceOptions } from '../../support/device.ts';
 import { send } from '../../support/http.ts';
+import { openRawSocket } from '../../support/raw-socket.ts';
 import { startTestServer, type TestServer, type TestUser } from '../../support/server.ts';
 
 describeOnEachEngine('misbehaving sockets', (open) => {
@@ -264,16 +263,3 @@ describeOnEachEngine('misbehaving sockets', (open) => {
     two.cut();
   });
 });
-
-/** A WebSocket whose bytes the test writes itself. */
-async function openRawSocket(url: string): Promise<Socket> {
-  const headers = {
-    connection: 'Upgrade',
-    upgrade: 'websocket',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-  };
-  const request = get(`${url}/api/v1/sync`, { headers });
-  const [, socket] = (await once(request, 'upgrade')) as [unknown, Socket];
-  return socket;
-}
