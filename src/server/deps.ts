@@ -33,7 +33,7 @@ import { createRedisHints } from './fanout/redis-hints.ts';
 import type { ImportThreadData } from './import-thread-main.ts';
 import type { Database } from './infra/database.ts';
 import { type DegradedPart, degradedParts, type MissingPart, missingParts } from './infra/readiness.ts';
-import { openRedis, type RedisDoor } from './infra/redis.ts';
+import type { RedisDoor, RedisDoorDeps } from './infra/redis.ts';
 import { assertFenced } from './infra/row-security.ts';
 import { waitForDatabase } from './infra/wait-for-database.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
@@ -185,7 +185,7 @@ export async function createDeps(
     const { model } = embedders.present;
     watchState({ db: opened, metrics, model, now });
     const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
-    const { redis, hints, stopNodes } = startNodes({ db, hub, now, log, access, metrics, stopwatch }, config);
+    const { redis, hints, stopNodes } = await startNodes({ db, hub, now, log, access, metrics, stopwatch }, config);
     const draining = createDraining(config.drainNoticeSeconds * 1_000);
     const cleaning = setInterval(() => {
       deleteStaleAttempts(db, now()).catch((error) => log.warn({ err: error }, 'login attempts not cleaned'));
@@ -296,7 +296,7 @@ function openAdmission(config: Config, metrics: Metrics): Admission {
 const hintGatherMs = 2;
 const hintProbeMs = 2_000;
 
-function startNodes(
+async function startNodes(
   {
     db,
     hub,
@@ -312,10 +312,7 @@ function startNodes(
     if (isUp) log.info({}, 'Redis answers');
     else log.warn({}, 'Redis does not answer: limits count on this node alone');
   };
-  const redis =
-    config.redisUrls === null
-      ? null
-      : openRedis({ now, random: Math.random, onChange: onRedis }, redisOptions(config, config.redisUrls));
+  const redis = await openRedis(config, { now, random: Math.random, onChange: onRedis });
   const hints = startNodeHints(
     {
       channel: hintChannel(config, redis),
@@ -360,7 +357,12 @@ function hintChannel({ nodeHints, redisPrefix, databaseDirectUrl, databaseUrl }:
   return url === null ? noHintChannel : createPostgresHints({ random: Math.random }, url);
 }
 
-const redisOptions = ({ redisCluster }: Config, urls: readonly string[]) => ({ urls, isCluster: redisCluster === 'on' });
+/** The package is loaded only where Redis is named. */
+async function openRedis({ redisUrls: urls, redisCluster }: Config, deps: RedisDoorDeps): Promise<RedisDoor | null> {
+  if (urls === null) return null;
+  const redis = await import('./infra/redis.ts');
+  return redis.openRedis(deps, { urls, isCluster: redisCluster === 'on' });
+}
 
 const drainingPart: MissingPart = { part: 'draining', message: 'it is stopping' };
 

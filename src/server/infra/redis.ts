@@ -85,7 +85,8 @@ function openSingle({ random, ...deps }: RedisDoorDeps, url: string): RedisDoor 
       opened.on('error', () => undefined);
       opened.on('close', lost);
       opened.on('smessage', (_channel: string, text: string) => heard(text));
-      opened.on('ready', () => void opened.ssubscribe(...channels).catch(() => opened.disconnect(true)));
+      // What Redis refuses (before 7 it knows no such command) it refuses again: whoever listens finds out, and asks anew.
+      opened.on('ready', () => void opened.ssubscribe(...channels).catch(() => undefined));
     },
     resubscribe: () => subscriber?.disconnect(true),
     close() {
