@@ -199,7 +199,11 @@ async function transferWithLogin(
 async function transferInProcess(db: Database, config: Config, orders: TransferOrders, email: string): Promise<number> {
   const [user] = await db.query<{ user_id: UserId }>('select user_id from accounts where email = $1', [email.toLowerCase()]);
   if (user === undefined) return complain(`no account has the e-mail ${email}`);
-  const log = { error: (_: object, text: string) => void complain(text), warn: (_: object, text: string) => void complain(text) };
+  const log = {
+    error: (_: object, text: string) => void complain(text),
+    warn: (_: object, text: string) => void complain(text),
+    info: () => undefined,
+  };
   const deps = await createDeps(config, { log, db });
   const writer = { userId: user.user_id, device: { ordinal: 0, id: serverDeviceId } };
   try {

@@ -48,9 +48,11 @@ export const postgresUrl = z
     'a URL as in postgres://user:password@host:5432/database',
   );
 
-export const redisUrls = list(
-  (url) => URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol),
-  'URLs as in redis://user:password@host:6379, comma separated',
+const redisMessage = 'URLs as in redis://user:password@host:6379, comma separated';
+
+export const redisUrls = list((url) => URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol), redisMessage).refine(
+  (urls) => urls.length > 0,
+  redisMessage,
 );
 
 export const keyPrefix = z.string().regex(/^[\w:.-]{0,64}$/, 'up to 64 letters, digits and any of : . - _');
@@ -75,7 +77,6 @@ export const addresses = list(
   'IP addresses or CIDR ranges, comma separated',
 );
 
-// A declaration: what stands above uses it.
 function list(isItem: (item: string) => boolean, message: string) {
   return z
     .string()

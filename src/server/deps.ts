@@ -30,7 +30,7 @@ import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
 import { type DegradedPart, degradedParts, type MissingPart, missingParts } from './infra/readiness.ts';
-import { openRedis, type RedisDoor } from './infra/redis.ts';
+import type { RedisDoor, RedisDoorDeps } from './infra/redis.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
@@ -99,6 +99,7 @@ export interface Deps {
 export interface Log {
   error(details: object, message: string): void;
   warn(details: object, message: string): void;
+  info(details: object, message: string): void;
 }
 
 export interface DepsOptions {
@@ -159,7 +160,7 @@ export async function createDeps(
     const { model } = embedders.present;
     watchState({ db: opened, metrics, model, now });
     const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
-    const { redis, hints, stopNodes } = startNodes({ db, hub, now, log, access, metrics, stopwatch }, config);
+    const { redis, hints, stopNodes } = await startNodes({ db, hub, now, log, access, metrics, stopwatch }, config);
     const draining = createDraining(config.drainNoticeSeconds * 1_000);
     const searcher = watchSearcher(
       createSearcher({
@@ -233,7 +234,7 @@ export async function createDeps(
 const hintGatherMs = 2;
 const hintProbeMs = 2_000;
 
-function startNodes(
+async function startNodes(
   {
     db,
     hub,
@@ -245,8 +246,11 @@ function startNodes(
   }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'access' | 'metrics' | 'stopwatch'>,
   config: Config,
 ) {
-  const redis =
-    config.redisUrls === null ? null : openRedis({ now, random: Math.random }, redisOptions(config, config.redisUrls));
+  const onRedis = (isUp: boolean): void => {
+    if (isUp) log.info({}, 'Redis answers');
+    else log.warn({}, 'Redis does not answer: limits count on this node alone');
+  };
+  const redis = await openRedis(config, { now, random: Math.random, onChange: onRedis });
   const hints = startNodeHints(
     {
       channel: hintChannel(config, redis),
@@ -256,6 +260,11 @@ function startNodes(
       metrics: metrics.nodes,
       onEnded: access.endedElsewhere,
       onGap: () => headPoll.soon(),
+      onState: (isWorking) => {
+        const kind = hints.kind;
+        if (isWorking) log.info({ kind }, 'hints between nodes arrive');
+        else log.warn({ kind }, 'hints between nodes do not arrive: polls find what other nodes write');
+      },
     },
     { gatherMs: hintGatherMs, probeMs: hintProbeMs },
   );
@@ -286,7 +295,12 @@ function hintChannel({ nodeHints, redisPrefix, databaseDirectUrl, databaseUrl }:
   return url === null ? noHintChannel : createPostgresHints({ random: Math.random }, url);
 }
 
-const redisOptions = ({ redisCluster }: Config, urls: readonly string[]) => ({ urls, isCluster: redisCluster === 'on' });
+/** The package is loaded only where Redis is named. */
+async function openRedis({ redisUrls: urls, redisCluster }: Config, deps: RedisDoorDeps): Promise<RedisDoor | null> {
+  if (urls === null) return null;
+  const redis = await import('./infra/redis.ts');
+  return redis.openRedis(deps, { urls, isCluster: redisCluster === 'on' });
+}
 
 const drainingPart: MissingPart = { part: 'draining', message: 'it is stopping' };
 

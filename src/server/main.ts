@@ -72,7 +72,7 @@ function greeting(config: Config, url: string, deps: Deps): string {
   return `AIBrain Server ${deps.version}
 listening on ${url}
 database     ${deps.db.description}
-started in   ${tookMs} ms${config.rateLimit === 'off' ? '\nrate limits  off' : ''}
+started in   ${tookMs} ms${config.rateLimit === 'off' ? '\nrate limits  off' : ''}${deps.redis === null ? '' : `\nredis        ${deps.redis.description}`}
 
 Try: curl -X POST ${url}/api/v1/auth/register -H 'content-type: application/json' -d '${body}'
      npm run demo

@@ -80,6 +80,7 @@ describe('configuration', () => {
       databaseUrl: 'postgresql://u:p@db/aibrain',
       jwtSecret: secret,
     });
+    expect(load({ REDIS_URL: 'redis://a, rediss://b:6380/1' })).toMatchObject({ redisUrls: ['redis://a', 'rediss://b:6380/1'] });
   });
 
   it.each([
@@ -97,6 +98,13 @@ describe('configuration', () => {
     ],
     ['TRUST_PROXY', 'all', 'TRUST_PROXY must be IP addresses or CIDR ranges, comma separated, not "all"'],
     ['DATABASE_URL', 'mysql://u:hunter2@db', 'DATABASE_URL must be a URL as in postgres://user:password@host:5432/database'],
+    [
+      'REDIS_URL',
+      'redis://ok, http://u:hunter2@r',
+      'REDIS_URL must be URLs as in redis://user:password@host:6379, comma separated',
+    ],
+    ['REDIS_URL', ',', 'REDIS_URL must be URLs as in redis://user:password@host:6379, comma separated'],
+    ['REDIS_PREFIX', 'a b', 'REDIS_PREFIX must be up to 64 letters, digits and any of : . - _, not "a b"'],
     ['JWT_SECRET', 'hunter2', 'JWT_SECRET must be at least 32 bytes long, as `openssl rand -base64 32` writes it'],
   ])('[SEC-4] %s=%s', (name, value, problem) => {
     expect(problemsOf({ [name]: value })).toStrictEqual([problem]);

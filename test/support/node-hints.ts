@@ -12,6 +12,7 @@ export interface HintNode {
   readonly ended: Ended[];
   readonly counted: { sent: number; received: number; readonly lagsMs: number[] };
   gaps: number;
+  readonly states: boolean[];
   commit(userId: UserId, head: number): void;
 }
 
@@ -24,6 +25,7 @@ export function startHintNode(channel: HintChannel, probeMs = 200): HintNode {
   const ended: Ended[] = [];
   const counted = { sent: 0, received: 0, lagsMs: [] as number[] };
   const counts = { gaps: 0 };
+  const states: boolean[] = [];
   const hints = startNodeHints(
     {
       channel,
@@ -38,6 +40,7 @@ export function startHintNode(channel: HintChannel, probeMs = 200): HintNode {
       stopwatch: () => performance.now(),
       onEnded: (one) => ended.push(one),
       onGap: () => counts.gaps++,
+      onState: (isWorking) => states.push(isWorking),
       metrics: {
         hintsSent: (count) => (counted.sent += count),
         hintsReceived: (count) => (counted.received += count),
@@ -51,6 +54,7 @@ export function startHintNode(channel: HintChannel, probeMs = 200): HintNode {
     heads,
     ended,
     counted,
+    states,
     get gaps() {
       return counts.gaps;
     },

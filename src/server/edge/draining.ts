@@ -2,6 +2,7 @@
  * How a server leaves: `/ready` says so first, so that a balancer sends nobody new; sockets are told to come back and closed one
  * after the other; requests are served to the end of it, each with the word that its connection ends. Then the app closes.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 
 export interface Draining {
@@ -29,10 +30,11 @@ export function createDraining(noticeMs: number): Draining {
   };
 }
 
-/** A connection that stays open would have to be cut. */
-export function endConnectionsWhileDraining(app: FastifyInstance, draining: Pick<Draining, 'isOn'>): void {
-  app.addHook('onSend', (_request, reply, payload, done) => {
-    if (draining.isOn) reply.header('connection', 'close');
-    done(null, payload);
+/** A connection that stays open would have to be cut. Until then no request pays for a hook. */
+export function endConnectionsWhileDraining(app: FastifyInstance, draining: Pick<Draining, 'onBegin'>): void {
+  draining.onBegin(async () => {
+    app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+      response.shouldKeepAlive = false;
+    });
   });
 }

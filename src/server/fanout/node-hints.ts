@@ -22,6 +22,8 @@ export interface NodeHintsDeps {
   readonly onEnded: (ended: Ended) => void;
   /** Hints may have been lost, or another node appeared: time to read the heads. */
   readonly onGap: () => void;
+  /** They arrive, or do not any more, or did not from the beginning. */
+  readonly onState: (isWorking: boolean) => void;
   readonly metrics: HintMetrics;
 }
 
@@ -83,6 +85,7 @@ class RunningHints implements NodeHints {
   readonly #silent = new Set<number>();
   #isWorking = false;
   #silentSince: number;
+  #toldState: boolean | null = null;
   #isStopped = false;
   readonly #stopListening: () => void;
 
@@ -214,6 +217,7 @@ class RunningHints implements NodeHints {
     this.#silent.delete(body.shard);
     if (this.#silent.size > 0 || this.#isWorking) return;
     this.#isWorking = true;
+    this.#tellState(true);
     this.#deps.onGap();
   }
 
@@ -232,7 +236,15 @@ class RunningHints implements NodeHints {
     if (wasWorking) this.#silentSince = this.#deps.stopwatch();
     this.#isWorking = false;
     this.#schedule();
-    if (wasWorking) this.#deps.onGap();
+    if (!wasWorking) return;
+    this.#tellState(false);
+    this.#deps.onGap();
+  }
+
+  #tellState(isWorking: boolean): void {
+    if (this.#toldState === isWorking) return;
+    this.#toldState = isWorking;
+    this.#deps.onState(isWorking);
   }
 
   #probe(): void {
@@ -241,6 +253,7 @@ class RunningHints implements NodeHints {
     if (this.#isWorking && this.#silent.size > 0) this.#fail();
     if (!this.#isWorking && stopwatch() - this.#silentSince > 2 * probeMs) {
       this.#silentSince = stopwatch();
+      this.#tellState(false);
       channel.restart();
     }
     for (const [node, heardAt] of this.#heardAtByPeer)

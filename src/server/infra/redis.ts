@@ -41,6 +41,8 @@ export interface RedisDoorDeps {
   /** Unix ms. */
   readonly now: () => number;
   readonly random: () => number;
+  /** It answers, or does not any more. Not told of a Redis that never did. */
+  readonly onChange?: (isUp: boolean) => void;
 }
 
 /** A request waits no longer for a counter, ms. */
@@ -60,11 +62,11 @@ export function openRedis(deps: RedisDoorDeps, { urls, isCluster }: RedisDoorOpt
   return isCluster || urls.length > 1 ? openCluster(deps, urls) : openSingle(deps, first);
 }
 
-function openSingle({ now, random }: RedisDoorDeps, url: string): RedisDoor {
+function openSingle({ random, ...deps }: RedisDoorDeps, url: string): RedisDoor {
   const options = { ...commonOptions, retryStrategy: retryAfter(random) };
   const client = new Redis(url, options);
   let subscriber: Redis | undefined;
-  const state = watchState(client, now);
+  const state = watchState(client, deps);
   return {
     description: describe([url]),
     get isUp() {
@@ -83,7 +85,8 @@ function openSingle({ now, random }: RedisDoorDeps, url: string): RedisDoor {
       opened.on('error', () => undefined);
       opened.on('close', lost);
       opened.on('smessage', (_channel: string, text: string) => heard(text));
-      opened.on('ready', () => void opened.ssubscribe(...channels).catch(() => opened.disconnect(true)));
+      // What Redis refuses (before 7 it knows no such command) it refuses again: whoever listens finds out, and asks anew.
+      opened.on('ready', () => void opened.ssubscribe(...channels).catch(() => undefined));
     },
     resubscribe: () => subscriber?.disconnect(true),
     close() {
@@ -94,7 +97,7 @@ function openSingle({ now, random }: RedisDoorDeps, url: string): RedisDoor {
 }
 
 /** The client keeps subscribed what was once subscribed, also when slots move. */
-function openCluster({ now, random }: RedisDoorDeps, urls: readonly string[]): RedisDoor {
+function openCluster({ random, ...deps }: RedisDoorDeps, urls: readonly string[]): RedisDoor {
   const { username, password, protocol } = new URL(urls[0] ?? '');
   const client = new Cluster([...urls], {
     enableOfflineQueue: false,
@@ -112,7 +115,7 @@ function openCluster({ now, random }: RedisDoorDeps, urls: readonly string[]): R
       ...(protocol === 'rediss:' && { tls: {} }),
     },
   });
-  const state = watchState(client, now);
+  const state = watchState(client, deps);
   let wanted: Set<string> = new Set();
   const subscribeWanted = (): void => {
     // One by one: they live on different nodes.
@@ -166,10 +169,15 @@ const retryAfter =
     10 + random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 10));
 
 /** Connected is not enough: ready means that it answers. */
-function watchState(client: Redis | Cluster, now: () => number): { readonly isUp: boolean; readonly since: number } {
+function watchState(
+  client: Redis | Cluster,
+  { now, onChange }: Omit<RedisDoorDeps, 'random'>,
+): { readonly isUp: boolean; readonly since: number } {
   const state = { isUp: false, since: now() };
   const become = (isUp: boolean) => (): void => {
-    if (state.isUp !== isUp) Object.assign(state, { isUp, since: now() });
+    if (state.isUp === isUp) return;
+    Object.assign(state, { isUp, since: now() });
+    onChange?.(isUp);
   };
   client.on('ready', become(true));
   client.on('close', become(false));

@@ -65,6 +65,15 @@ describe('hints between nodes', () => {
     air.hear();
     await eventually(() => a.hints.isWorking, 'that it works again');
     expect(a.gaps).toBe(gaps + 2);
+    expect(a.states).toEqual([true, false, true]);
+  });
+
+  it('[SYN-10] a channel that never worked is told, once', async () => {
+    const air = createAir();
+    air.goDeaf();
+    const a = start(air.channel());
+    await eventually(() => air.restarts > 2, 'several beginnings');
+    expect(a.states).toEqual([false]);
   });
 
   it('[SYN-10] one shard of several that delivers nothing is found out, too', async () => {
