@@ -305,7 +305,7 @@ const settings = {
   slowStatementMs: row(
     'SLOW_STATEMENT_MS',
     integer(0, 3_600_000),
-    '500',
+    '1000',
     'ms',
     'A statement of the database that takes longer is warned of in the log, by its name; 0: none is.',
   ),

@@ -408,11 +408,11 @@ export const tracingOptions = (config: Config): Omit<TracingOptions, 'version'> 
 
 /** What `aibrain doctor` tries with. */
 export async function createDoctorDeps(config: Config): Promise<DoctorDeps> {
-  const { redisUrls } = config;
+  const { redisUrls: urls, redisCluster } = config;
   const { probeRedis } = await import('./infra/redis-probe.ts');
   return {
     openDatabase: () => openDatabase(config),
-    probeRedis: redisUrls === null ? null : () => probeRedis(redisOptions(config, redisUrls)),
+    probeRedis: urls === null ? null : () => probeRedis({ urls, isCluster: redisCluster === 'on' }),
     async openProviders() {
       const metrics = createMetrics({ version: readVersion(), engine: 'none' });
       const provider = await openProvider(config, { metrics, tracing: null });

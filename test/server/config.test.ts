@@ -74,7 +74,7 @@ describe('configuration', () => {
       extractionTimeoutSeconds: 60,
       environment: 'development',
       slowRequestMs: 2_000,
-      slowStatementMs: 500,
+      slowStatementMs: 1_000,
       traceEndpoint: null,
       traceHeaders: null,
       traceServiceName: 'aibrain',

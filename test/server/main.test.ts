@@ -37,7 +37,14 @@ describe('the server process', () => {
   });
 
   const start = (env: Readonly<Record<string, string>> = {}): Run => {
-    const run = startProcess({ PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...env });
+    const run = startProcess({
+      PORT: '0',
+      DATA_DIR: dataDir,
+      LOG_LEVEL: 'warn',
+      SLOW_REQUEST_MS: '0',
+      SLOW_STATEMENT_MS: '0',
+      ...env,
+    });
     runs.push(run);
     return run;
   };

@@ -22,7 +22,9 @@ export function watchRequests(app: FastifyInstance, { metrics, tracing, config }
       };
       route.onResponse = [route.onResponse ?? [], observe].flat();
     }
-    if (tracing !== null) route.onRequest = [traceRequest(tracing, spans, route.url), route.onRequest ?? []].flat();
+    // An upgrade has no answer that would end its span; what comes over the socket has spans of its own.
+    if (tracing !== null && route.websocket !== true)
+      route.onRequest = [traceRequest(tracing, spans, route.url), route.onRequest ?? []].flat();
   });
   const unmatched = http.route('any', 'unmatched');
   app.addHook('onResponse', (request, reply, next) => {
