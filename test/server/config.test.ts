@@ -22,6 +22,13 @@ describe('configuration', () => {
       dataDir: './data',
       databaseUrl: null,
       databasePoolSize: 10,
+      databasePooler: 'none',
+      databaseDirectUrl: null,
+      databaseConnectTimeoutMs: 5_000,
+      databaseWaitingLimit: 1_000,
+      databaseStatementTimeoutMs: 30_000,
+      rowLevelSecurity: 'off',
+      groupCommit: 'users',
       jwtSecret: null,
       cliUrl: 'http://127.0.0.1:3000',
       cliToken: null,
@@ -45,6 +52,12 @@ describe('configuration', () => {
       environment: 'development',
       logLevel: 'info',
     });
+  });
+
+  it('a pooler needs the way past it', () => {
+    const pooled = { DATABASE_URL: 'postgres://u@pooler/aibrain', DATABASE_POOLER: 'transaction' };
+    expect(loadConfig(pooled)).toMatchObject({ ok: false, error: [expect.stringMatching(/^DATABASE_DIRECT_URL must be set/)] });
+    expect(load({ ...pooled, DATABASE_DIRECT_URL: 'postgres://u@db/aibrain' })).toMatchObject({ databasePooler: 'transaction' });
   });
 
   it('reads what is set; empty is not set', () => {

@@ -1,11 +1,11 @@
 /** The index of a user with very many vectors, here of twenty. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { UserId } from '../../../src/core/ids.ts';
-import { openDirect } from '../../support/open-postgres.ts';
 import { createVectorIndexes, vectorIndexName } from '../../../src/server/project/vector-index.ts';
 import { nearestMemories } from '../../../src/server/read/nearest.ts';
 import { createDatabaseUser } from '../../support/append.ts';
 import { type TestDatabase, testDatabase } from '../../support/databases.ts';
+import { openDirect } from '../../support/open-postgres.ts';
 
 let place: TestDatabase;
 
