@@ -83,6 +83,12 @@ describe('configuration', () => {
     });
   });
 
+  it('a pooler needs the way past it', () => {
+    const pooled = { DATABASE_URL: 'postgres://u@pooler/aibrain', DATABASE_POOLER: 'transaction' };
+    expect(loadConfig(pooled)).toMatchObject({ ok: false, error: [expect.stringMatching(/^DATABASE_DIRECT_URL must be set/)] });
+    expect(load({ ...pooled, DATABASE_DIRECT_URL: 'postgres://u@db/aibrain' })).toMatchObject({ databasePooler: 'transaction' });
+  });
+
   it('reads what is set; empty is not set', () => {
     const env = {
       PORT: '0',

@@ -150,7 +150,8 @@ describe('a server before a slow database', () => {
       rowSecurity: testMode.rowSecurity,
     };
     const own = await testDatabase('postgresql');
-    db = await openFurther(own, options);
+    // Past the pooler: it is our own pool that is used up here.
+    db = await openDirect(own, options);
     server = await startTestServer({ database: { ...own, fenced: db } });
     user = await server.register();
     slow = await openDirect(own);
