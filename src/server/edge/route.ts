@@ -6,7 +6,14 @@
  *       async ({ params, principal }) => ({ status: 200, body: await deps.things.read(principal.userId, params.id) }));
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler, onSendHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler,
+  onSendHookHandler,
+} from 'fastify';
 import type { z } from 'zod';
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
@@ -18,6 +25,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Refuses requests without a valid token and sets `principal`. */
     authenticate: onRequestAsyncHookHandler;
+    /** Refuses a large body of one who has too many on their way. */
+    limitLargeBodies: onRequestHookHandler;
     /** Waits for a turn (SEC-10). */
     admit: AdmissionHook;
     /** Who reads a large answer too slowly is not waited for. */
@@ -134,9 +143,10 @@ export const workOf = (spec: Pick<AnySpec, 'work' | 'auth'>): WorkKind | undefin
   spec.work ?? (spec.auth ? 'light' : undefined);
 
 /** A route with a rate of its own has that one. */
-function onRequestOf(app: FastifyInstance, { auth, perMinute }: Pick<AnySpec, 'auth' | 'perMinute'>) {
+function onRequestOf(app: FastifyInstance, { auth, perMinute, body, work }: AnySpec) {
   if (!auth) return [];
-  return app.limitUser === null || perMinute !== undefined ? [app.authenticate] : [app.authenticate, app.limitUser];
+  const ofUser = app.limitUser === null || perMinute !== undefined ? [] : [app.limitUser];
+  return [app.authenticate, ...ofUser, ...(body === undefined || work === 'import' ? [] : [app.limitLargeBodies])];
 }
 
 function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {
