@@ -13,7 +13,7 @@ import { toAdmissionOptions } from '../../src/server/edge/admission-options.ts';
 import { authRates } from '../../src/server/edge/auth-rates.ts';
 import { frameRates } from '../../src/server/edge/frame-budget.ts';
 import { ingestLimits } from '../../src/server/edge/http-ingest.ts';
-import { httpLimits } from '../../src/server/edge/load-limits.ts';
+import { httpLimits } from '../../src/server/edge/http-limits.ts';
 import { sessionLimits } from '../../src/server/edge/ws-connection.ts';
 import { chunkLimits } from '../../src/server/ingest/chunks.ts';
 import { transferLimits } from '../../src/server/transfer/item.ts';

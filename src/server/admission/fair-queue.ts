@@ -55,6 +55,15 @@ interface Lane {
 
 const noWayOut = (): void => undefined;
 
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    work();
+  };
+}
+
 export function createFairQueue({ rate, setTimer }: FairQueueDeps, limits: FairQueueLimits): FairQueue {
   const lanes = new Map<string, Lane>();
   /** Those that wait and may have another turn, in the order of their turns. */
@@ -71,16 +80,14 @@ export function createFairQueue({ rate, setTimer }: FairQueueDeps, limits: FairQ
     running++;
     lane.running++;
     settle(lane);
-    let isOver = false;
-    admitted(() => {
-      if (isOver) return;
-      isOver = true;
+    const leave = (): void => {
       running--;
       lane.running--;
       rate.note(1);
       settle(lane);
       giveTurns();
-    });
+    };
+    admitted(once(leave));
   };
   const remove = (lane: Lane, place: Place): boolean => {
     if (!lane.places.delete(place)) return false;
@@ -107,9 +114,7 @@ export function createFairQueue({ rate, setTimer }: FairQueueDeps, limits: FairQ
       if (wasWaiting) settle(lane);
       return wasWaiting;
     };
-    const onLate = (): void => {
-      if (leave()) refuse(waiter, 'late', waiting);
-    };
+    const onLate = (): unknown => leave() && refuse(waiter, 'late', waiting);
     const place: Place = { ...waiter, stopTimer: setTimer(onLate, limits.waitMs) };
     lane.places.add(place);
     waiting++;

@@ -6,6 +6,8 @@ import type { LoadMetrics } from '../metrics/load-metrics.ts';
 import { createAdmissionHook } from './admission-hook.ts';
 import { answerClientError } from './client-error.ts';
 import { limitConnections } from './connection-limits.ts';
+import { httpLimits } from './http-limits.ts';
+import { createLargeBodyLimit } from './large-bodies.ts';
 import { createSlowPeers, type SlowPeers } from './slow-peers.ts';
 
 export interface LoadLimitDeps {
@@ -13,19 +15,6 @@ export interface LoadLimitDeps {
   readonly metrics: LoadMetrics;
   readonly config: Pick<Config, 'rateLimit' | 'trustProxy' | 'connections' | 'connectionsPerAddress' | 'slowClientSeconds'>;
 }
-
-export const httpLimits = {
-  /** All header fields of a request together. */
-  headerBytes: 16_384,
-  /** One parameter of a path; the longest of ours is a UUID. */
-  pathParamChars: 100,
-  /** From the connection, or the answer before, to the last header, ms. */
-  headersTimeoutMs: 10_000,
-  /** Bytes that a body has to bring in SLOW_CLIENT_SECONDS. */
-  minBodyBytes: 1_024,
-  /** Answers above this are watched while they go out, bytes. */
-  watchedAnswerBytes: 65_536,
-} as const;
 
 /** How often headers that are late are looked for, ms: Node's own default is 30 s. */
 export const headersCheckMs = 1_000;
@@ -52,6 +41,10 @@ export function installLoadLimits(app: FastifyInstance, { admission, metrics, co
   app.decorateRequest('turn', null);
   app.decorate('admit', createAdmissionHook(admission));
   app.decorate('watchAnswer', createAnswerWatch(slowPeers));
+  app.decorate(
+    'limitLargeBodies',
+    createLargeBodyLimit(httpLimits, () => metrics.refused('own_queue_full')),
+  );
   app.addHook('onRequest', (request, _reply, done) => {
     const { headers } = request.raw;
     if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) slowPeers.watchBody(request.raw);

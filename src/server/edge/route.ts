@@ -29,6 +29,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Refuses requests without a valid token and sets `principal`. */
     authenticate: onRequestHookHandler;
+    /** Refuses a large body of one who has too many on their way. */
+    limitLargeBodies: onRequestHookHandler;
     /** Waits for a turn (SEC-16). */
     admit: AdmissionHook;
     /** Who reads a large answer too slowly is not waited for. */
@@ -174,12 +176,14 @@ function createDoor(app: FastifyInstance, needed: Scope): preParsingHookHandler 
 
 /** A route with a rate of its own has that one. */
 function doorsOf(app: FastifyInstance, spec: AnySpec): (preParsingHookHandler | preParsingAsyncHookHandler)[] {
-  const { limitUser } = app;
+  const { limitUser, limitLargeBodies } = app;
   if (!spec.auth) return [];
-  const door = createDoor(app, scopeOf(spec));
-  if (limitUser === null || spec.perMinute !== undefined) return [door];
-  const limit: preParsingAsyncHookHandler = async (request, reply) => void (await limitUser.call(app, request, reply));
-  return [door, limit];
+  const doors: (preParsingHookHandler | preParsingAsyncHookHandler)[] = [createDoor(app, scopeOf(spec))];
+  const ofUser: preParsingAsyncHookHandler = async (request, reply) => void (await limitUser?.call(app, request, reply));
+  if (limitUser !== null && spec.perMinute === undefined) doors.push(ofUser);
+  const ofBodies: preParsingHookHandler = (request, reply, _payload, done) => limitLargeBodies.call(app, request, reply, done);
+  if (spec.body !== undefined && spec.work !== 'import') doors.push(ofBodies);
+  return doors;
 }
 
 function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {

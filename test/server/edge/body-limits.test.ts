@@ -1,10 +1,12 @@
 /** Every route that takes a body has a bound for it, and every list a largest page: as docs/LIMITS.md says. */
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ingestLimits } from '../../../src/server/edge/http-ingest.ts';
+import { httpLimits } from '../../../src/server/edge/http-limits.ts';
 import { transferLimits } from '../../../src/server/transfer/item.ts';
+import { send } from '../../support/http.ts';
 import { startTestServer, type TestServer, type TestUser } from '../../support/server.ts';
 
 interface Operation {
@@ -56,6 +58,39 @@ describe('bounds of requests', () => {
       const bytes = bytesByPath[path] ?? server.config.bodyLimitBytes;
       expect([method, path, await announce(method, path, type, bytes + 1)]).toEqual([method, path, 413]);
     }
+  });
+
+  it('[SEC-16] so many large bodies of one user are on their way, and no other user is kept from theirs', async () => {
+    const sockets: Socket[] = [];
+    /** Begins a body that does not come. @returns the status, if one comes. */
+    const begin = async (token: string): Promise<number> => {
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+      sockets.push(socket);
+      const head = [
+        'POST /api/v1/memories HTTP/1.1',
+        'host: x',
+        `authorization: Bearer ${token}`,
+        'content-type: application/json',
+      ];
+      socket.write(`${[...head, `content-length: ${httpLimits.largeBodyBytes + 1}`].join('\r\n')}\r\n\r\n`);
+      return new Promise((resolve) => {
+        socket.once('data', (data) => resolve(Number(/^HTTP\/1\.1 (\d{3})/.exec(data.toString())?.[1])));
+      });
+    };
+    const post = async (token: string): Promise<number> => {
+      const memory = JSON.stringify({ content: 'Tea', type: 'fact', scope: 'user_global' });
+      const body = memory.padEnd(httpLimits.largeBodyBytes + 1);
+      return (await send('POST', `${server.url}/api/v1/memories`, { token, body })).status;
+    };
+    const begun = Array.from({ length: httpLimits.largeBodiesOfOne + 1 }, () => begin(user.token));
+    expect(await Promise.race(begun)).toBe(429);
+    expect(await post(user.token)).toBe(429);
+    expect(await post((await server.register()).token)).toBe(201);
+    for (const socket of sockets) socket.destroy();
+    // The places are free once the server has seen the ends too.
+    let status = await post(user.token);
+    while (status === 429) status = await post(user.token);
+    expect(status).toBe(201);
   });
 
   it('[SEC-3] every list has a largest page, and the table of limits says it', () => {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { httpLimits } from '../../../src/server/edge/load-limits.ts';
+import { httpLimits } from '../../../src/server/edge/http-limits.ts';
 import { createApi } from '../../support/api.ts';
 import { send } from '../../support/http.ts';
 import { readMetric, untilMetric } from '../../support/metrics.ts';
@@ -88,16 +88,17 @@ describe('slow peers', () => {
     const moving = open();
     const moved = readAll(moving);
     const json = JSON.stringify({ content: 'came slowly', type: 'fact', scope: 'user_global' });
-    const spaces = 100 * httpLimits.minBodyBytes;
-    moving.write(postHead(json.length + spaces).replace('host: x', 'host: x\r\nconnection: close'));
+    const piece = httpLimits.minBodyBytes / 4;
+    const pieces = 80;
+    moving.write(postHead(json.length + pieces * piece).replace('host: x', 'host: x\r\nconnection: close'));
     let sent = 0;
     const mover = setInterval(() => {
-      if (sent++ < 100) moving.write(' '.repeat(httpLimits.minBodyBytes));
+      if (sent++ < pieces) moving.write(' '.repeat(piece));
       else {
         clearInterval(mover);
         moving.write(json);
       }
-    }, 25);
+    }, 50);
     try {
       expect(await dripping).toMatch(/^HTTP\/1\.1 408 /);
       expect(await moved).toMatch(/^HTTP\/1\.1 201 /);
