@@ -124,6 +124,24 @@ describeOnEachEngine('bad input', (open) => {
     expect(await api.head()).toBe(1);
   });
 
+  it('[SEC-2] a patch whose value does not fit its place names the place', async () => {
+    const api = await login();
+    const { id: known } = await api.create();
+    for (const [path, value] of [
+      ['/tags/a b', 7],
+      ['/content', ''],
+      ['/type', 'rumour'],
+      ['/confidence', 7],
+    ] as const) {
+      const patch = [{ op: 'add', path, value }];
+      const { status, body } = await api.call('PATCH', `/memories/${known}`, patch, {
+        'content-type': 'application/json-patch+json',
+      });
+      expect([status, body.code, body.errors], path).toEqual([400, 'invalid_request', [{ path, message: expect.any(String) }]]);
+    }
+    expect(await api.head()).toBe(1);
+  });
+
   it('[SEC-2] a number in a query is its digits, not all that a language reads as one', async () => {
     const api = await login();
     for (const text of ['', ' 5', '5 ', '+5', '1e1', '0x10', '5.0', '٥']) {
