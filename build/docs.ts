@@ -1,12 +1,12 @@
 /** `npm run build:docs`: writes dist/docs/, what the server shows under /docs. */
 import { cp, mkdir, readdir, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { bundleForBrowser } from './browser-bundle.ts';
 
 const root = process.cwd();
 const outDir = join(root, 'dist/docs');
-const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const swaggerUi = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/swagger-ui.css')));
 const page = join(root, 'build/docs-page');
 
 await rm(outDir, { recursive: true, force: true });

@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { type Api, createApi, type Updates } from '../support/api.ts';
-import { testDatabase } from '../support/databases.ts';
 import { answerText, startEmbeddingServer } from '../support/embedding-server.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
 import { type Contract, type Operation, readContract } from '../support/openapi.ts';
@@ -15,6 +14,7 @@ import { callOperation, type RequestParts } from '../support/operation-call.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { announce } from './announce.ts';
 import { breakTables } from './break-tables.ts';
+import { openDatabase, openServer } from './open-server.ts';
 import { openSocket } from './open-socket.ts';
 import { anotherDevice, contest, contestTag, hello, newMemory, validRequests } from './valid-requests.ts';
 
@@ -26,7 +26,7 @@ let contract: Contract;
 const seen = new Set<string>();
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await openServer();
   contract = await readContract(server.url);
 });
 afterAll(() => server?.[Symbol.asyncDispose]());
@@ -222,7 +222,7 @@ describe('[API-1] what is refused whatever the route does', () => {
   });
 
   it('[API-1] [SEC-3] too many requests of one address', async () => {
-    await using limited = await startTestServer({ env: { RATE_LIMIT: 'on', TRUST_PROXY: '127.0.0.1' } });
+    await using limited = await openServer({ RATE_LIMIT: 'on', TRUST_PROXY: '127.0.0.1' });
     for (const id of documenting('429 rate_limited')) {
       // Each has an address of its own; what is counted is the request, whatever becomes of it.
       const headers = { 'x-forwarded-for': `192.0.2.${documenting('429 rate_limited').indexOf(id)}` };
@@ -243,9 +243,9 @@ describe('[API-1] what is refused whatever the route does', () => {
 describe('[API-1] what the database does', () => {
   it.each([
     ['503 overloaded', '57014'],
-    ['500 internal_error', 'XX000'],
+    ['500 internal_error', '22012'],
   ])('[API-1] %s', async (outcome, sqlState) => {
-    await using broken = await startTestServer();
+    await using broken = await openServer();
     const api = await login(broken);
     const requests = new Map<string, RequestParts>();
     for (const id of documenting(outcome)) requests.set(id, await validRequest(api, id));
@@ -254,7 +254,7 @@ describe('[API-1] what the database does', () => {
   });
 
   it('[API-1] 503 unavailable', async () => {
-    const database = await testDatabase();
+    const database = await openDatabase();
     await using away = await startTestServer({ database });
     const api = await login(away);
     const requests = new Map<string, RequestParts>();
@@ -390,7 +390,7 @@ describe('[API-1] what a device is refused', () => {
 describe('[API-1] what a provider does', () => {
   it('[API-1] of embeddings', async () => {
     await using provider = await startEmbeddingServer();
-    await using asking = await startTestServer({ env: { OPENAI_BASE_URL: provider.url } });
+    await using asking = await openServer({ OPENAI_BASE_URL: provider.url });
     const api = await login(asking);
     await api.create();
     await asking.deps.recall.idle(api.user.user.id as UserId);
@@ -401,7 +401,7 @@ describe('[API-1] what a provider does', () => {
 
   it('[API-1] of a model that reads', async () => {
     await using openAi = await startOpenAiServer();
-    await using asking = await startTestServer({ env: { OPENAI_BASE_URL: openAi.url, EXTRACTION_TIMEOUT_SECONDS: '1' } });
+    await using asking = await openServer({ OPENAI_BASE_URL: openAi.url, EXTRACTION_TIMEOUT_SECONDS: '1' });
     const api = await login(asking);
     const body = { conversationText: 'User: My name is Ada.' };
     openAi.onChat = () => ({ refusal: 'no' });

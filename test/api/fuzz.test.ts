@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Api, type ConflictList, createApi } from '../support/api.ts';
 import { type Contract, type Operation, readContract } from '../support/openapi.ts';
 import { callOperation } from '../support/operation-call.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import type { TestServer } from '../support/server.ts';
+import { openServer } from './open-server.ts';
 import { type Step, stepArbitrary } from './request-arbitrary.ts';
 import { knownIds } from './schema-arbitrary.ts';
 import { contest } from './valid-requests.ts';
@@ -22,7 +23,7 @@ const isSuite = !FUZZ_RUNS && !FUZZ_SEED;
 let server: TestServer;
 let contract: Contract;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await openServer();
   contract = await readContract(server.url);
 });
 afterAll(() => server?.[Symbol.asyncDispose]());

@@ -21,8 +21,8 @@ const saidInWords: Readonly<Record<string, RegExp>> = {
   getSyncUpdates: /^cursor$/,
   createMemory: /^(embeddingModel|tags)/,
   updateMemory: /^tags/,
-  // A name is not `__proto__`; a value below a place is single.
-  patchMemory: /(path|from|value)$/,
+  // A name is not `__proto__`; a value fits its place, also one that is copied there.
+  patchMemory: /^\/|(path|from|value)$/,
   restoreMemory: /^$/,
   // A vector has a number that is not zero, a question more than spaces, and words need a question.
   searchMemories: /^(query|embedding|filter\.tags)/,

@@ -41,7 +41,7 @@ describe('[API-1] /docs', () => {
     await block.locator('.opblock-summary-control').click();
     if (body !== undefined) await block.locator('textarea.body-param__text').fill(JSON.stringify(body));
     await block.locator('button.execute').click();
-    return await block.locator('.live-responses-table .response-col_status').last().innerText();
+    return (await block.locator('.live-responses-table .response-col_status').last().textContent()) ?? '';
   }
 
   it('[API-1] shows every operation', async () => {

@@ -2,6 +2,7 @@
 
 import type { Change } from '../../core/change.ts';
 import type { Hlc } from '../../core/clock.ts';
+import type { FieldError } from '../../core/errors.ts';
 import type { LogEvent } from '../../core/event.ts';
 import type { DeviceId, MemoryId, UserId } from '../../core/ids.ts';
 import type { MemoryState } from '../../core/merge.ts';
@@ -56,7 +57,7 @@ export type Decision =
   /** `hlc`: the op's stamp in place of the server's clock, for what was written elsewhere at that time. */
   | { readonly write: Change; readonly erase?: boolean; readonly hlc?: Hlc }
   /** Nothing to write, for the caller to tell apart. */
-  | { readonly refuse: string; readonly detail?: string };
+  | { readonly refuse: string; readonly detail?: string; readonly field?: FieldError };
 
 export type AppendResult =
   | PushResult
@@ -89,5 +90,5 @@ export interface WriteResult {
   readonly state: MemoryState | null;
   /** The event, when one was written. */
   readonly event: LogEvent | null;
-  readonly refusal?: { readonly code: string; readonly detail?: string };
+  readonly refusal?: { readonly code: string; readonly detail?: string; readonly field?: FieldError };
 }

@@ -1,6 +1,6 @@
 /** Every way in which a caller of REST changes a memory. Each ends in the one append (LOG-7) and is one event or none. */
 import type { Operation } from 'fast-json-patch';
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode, FieldError } from '../../core/errors.ts';
 import type { ConflictId, MemoryId, UserId } from '../../core/ids.ts';
 import type { Memory, MemoryFields } from '../../core/memory.ts';
 import { fieldsOf } from '../../core/merge.ts';
@@ -39,6 +39,8 @@ export interface Writer {
 export interface Refusal {
   readonly code: ErrorCode;
   readonly detail?: string;
+  /** What is wrong, where it is one field. */
+  readonly field?: FieldError;
 }
 
 export interface Written {

@@ -5,12 +5,20 @@
 import type { Operation } from 'fast-json-patch';
 import type { Change } from '../../core/change.ts';
 import { zeroHlc } from '../../core/clock.ts';
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode, FieldError } from '../../core/errors.ts';
 import { type MemoryId, serverDeviceId } from '../../core/ids.ts';
 import type { MemoryFields } from '../../core/memory.ts';
 import { fieldsOf, type MemoryState, merge, type RejectionCode } from '../../core/merge.ts';
 import { applyToDocument, toDocument } from '../../core/patch.ts';
-import { emptyValue, type RegisterName, type RegisterValue, tagRegister, valuesEqual, type Write } from '../../core/register.ts';
+import {
+  checkWrite,
+  emptyValue,
+  type RegisterName,
+  type RegisterValue,
+  tagRegister,
+  valuesEqual,
+  type Write,
+} from '../../core/register.ts';
 import type { Decision } from './append-request.ts';
 
 /** `unchanged`: the memory is already as it was asked to be. */
@@ -118,7 +126,17 @@ export function acceptable(state: MemoryState | null, memoryId: MemoryId, change
   if (change.writes.length === 0) return refuse('unchanged');
   const seen = state?.seq ?? 0;
   const outcome = merge(state, { memoryId, seq: seen + 1, base: seen, device: serverDeviceId, hlc: zeroHlc, at: 0, change });
-  return outcome.outcome === 'rejected' ? refuse(refusalByRejection[outcome.code], outcome.detail) : { write: change };
+  if (outcome.outcome !== 'rejected') return { write: change };
+  const field = outcome.code === 'invalid_value' ? firstInvalid(change) : undefined;
+  return { refuse: refusalByRejection[outcome.code], ...(outcome.detail && { detail: outcome.detail }), ...(field && { field }) };
+}
+
+function firstInvalid({ writes }: Change): FieldError | undefined {
+  for (const write of writes) {
+    const checked = checkWrite(write);
+    if (!checked.ok) return checked.error;
+  }
+  return undefined;
 }
 
 const refusalByRejection: Readonly<Record<RejectionCode, RefusalCode>> = {

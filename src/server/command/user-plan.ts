@@ -185,9 +185,8 @@ class UserDraft {
     const state = this.#state(request.memoryId);
     const decision = request.decide(state);
     if ('refuse' in decision) {
-      const refusal =
-        decision.detail === undefined ? { code: decision.refuse } : { code: decision.refuse, detail: decision.detail };
-      return { kind: 'refused', state, event: null, refusal };
+      const { refuse: code, ...why } = decision;
+      return { kind: 'refused', state, event: null, refusal: { code, ...why } };
     }
     const { write, erase } = decision;
     const { memoryId, actor } = request;

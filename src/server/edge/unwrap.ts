@@ -1,9 +1,16 @@
-import { AppError, type ErrorCode } from '../../core/errors.ts';
+import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Result } from '../../core/result.ts';
 
 /** An expected failure becomes the caller's problem; here, at the edge, and nowhere below. */
-export function unwrap<T>(result: Result<T, ErrorCode | { readonly code: ErrorCode; readonly detail?: string }>): T {
+export function unwrap<T>(result: Result<T, ErrorCode | Refusal>): T {
   if (result.ok) return result.value;
   const { error } = result;
-  throw typeof error === 'string' ? new AppError(error) : new AppError(error.code, error.detail);
+  if (typeof error === 'string') throw new AppError(error);
+  throw new AppError(error.code, error.detail, error.field === undefined ? [] : [error.field]);
+}
+
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly detail?: string;
+  readonly field?: FieldError;
 }
