@@ -33,7 +33,7 @@ export function chartOf({ machine, engine, startedAt, events, sockets, users }: 
       series: [ofSockets('server RSS', ({ rssMegabytes }) => rssMegabytes)],
     },
     {
-      title: 'Open sockets: one push to another device',
+      title: 'Open sockets: one push',
       unit: 'ms',
       sizeName: 'sockets',
       series: [
