@@ -1,7 +1,8 @@
 /**
- * `npm run bench:scaling -- [--engine pglite|postgresql] [--quick] [--draw]`: cost against size, as
- * bench/results/scaling.json and docs/images/scaling.svg. With --quick, sizes divided by 20, it draws beside its result instead; with
- * --draw it measures nothing and draws the last result again.
+ * `npm run bench:scaling -- [--engine pglite|postgresql] [--quick] [--only events,sockets,users]
+ * [--draw]`: cost against size, as
+ * bench/results/scaling.json and docs/images/scaling.svg. With --quick, sizes divided by 20, it draws beside its result instead; --only
+ * keeps the rest of the last result, and --draw all of it.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -22,8 +23,15 @@ import { createStorage } from './storage.ts';
 const root = join(import.meta.dirname, '../..');
 const quickDivisor = 20;
 
+const seriesNames = ['events', 'sockets', 'users'] as const;
+
 const { values } = parseArgs({
-  options: { engine: { type: 'string' }, quick: { type: 'boolean', default: false }, draw: { type: 'boolean', default: false } },
+  options: {
+    engine: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: seriesNames.join(',') },
+    draw: { type: 'boolean', default: false },
+  },
 });
 const adminUrl = process.env['TEST_DATABASE_URL'] ?? process.env['DATABASE_URL'];
 const results = join(root, 'bench/results');
@@ -37,9 +45,9 @@ process.once('SIGINT', async () => {
 });
 try {
   await mkdir(results, { recursive: true });
-  const result = values.draw
-    ? (JSON.parse(await readFile(files.result, 'utf8')) as ScalingResult)
-    : await measure(toEngine(values.engine));
+  const asked = values.draw ? [] : toSeries(values.only);
+  const kept = asked.length === seriesNames.length ? {} : (JSON.parse(await readFile(files.result, 'utf8')) as ScalingResult);
+  const result = { ...kept, ...(asked.length > 0 && (await measure(toEngine(values.engine), asked))) } as ScalingResult;
   await writeFile(files.result, `${JSON.stringify(result, null, 2)}\n`);
   await writeFile(files.chart, chartOf(result));
   console.log([files.result, files.chart].map((file) => relative(root, file)).join('\n'));
@@ -47,7 +55,9 @@ try {
   await cleanup.runAll();
 }
 
-async function measure(engine: Engine): Promise<ScalingResult> {
+type SeriesName = (typeof seriesNames)[number];
+
+async function measure(engine: Engine, asked: readonly SeriesName[]): Promise<Partial<ScalingResult>> {
   const startedAt = new Date().toISOString();
   const context: ScalingContext = {
     cleanup,
@@ -56,9 +66,20 @@ async function measure(engine: Engine): Promise<ScalingResult> {
     sized: (full) => Math.ceil(full / (values.quick ? quickDivisor : 1)),
     log: (point) => console.log(JSON.stringify(point)),
   };
-  const [events, sockets, users] = [await scaleEvents(context), await scaleSockets(context), await scaleUsers(context)];
+  const series = {
+    ...(asked.includes('events') && { events: await scaleEvents(context) }),
+    ...(asked.includes('sockets') && { sockets: await scaleSockets(context) }),
+    ...(asked.includes('users') && { users: await scaleUsers(context) }),
+  };
   const machine = describeMachine(engine === 'postgresql' ? await readPostgresVersion(adminUrl) : null);
-  return { startedAt, endedAt: new Date().toISOString(), machine, engine, events, sockets, users };
+  return { startedAt, endedAt: new Date().toISOString(), machine, engine, ...series };
+}
+
+function toSeries(only: string): readonly SeriesName[] {
+  const names = only.split(',');
+  for (const name of names)
+    if (!seriesNames.some((known) => known === name)) throw new Error(`--only knows ${seriesNames.join(', ')}; not ${name}`);
+  return seriesNames.filter((name) => names.includes(name));
 }
 
 function toEngine(engine: string | undefined): Engine {

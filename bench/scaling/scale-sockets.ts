@@ -15,7 +15,7 @@ import type { SocketsPoint } from './scaling-result.ts';
 const fullCounts = [1, 10, 100, 1_000, 5_000] as const;
 /** To whom the sockets belong. */
 const users = 50;
-const opening = 50;
+const opening = 20;
 const pushes = 500;
 
 export async function scaleSockets({ ours, cleanup, newStorage, sized, log }: ScalingContext): Promise<readonly SocketsPoint[]> {
