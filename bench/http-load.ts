@@ -25,6 +25,8 @@ export interface HttpLoadRequest {
 export interface HttpLoadResult {
   readonly requestsPerSecond: number;
   readonly answers: number;
+  /** Of the process that makes the requests, for each answer, µs. Above the server's, it is what holds the rate back. */
+  readonly ownCpuUs: number;
 }
 
 export interface HttpLoadMeasure extends HttpLoadResult {

@@ -20,7 +20,7 @@ export interface Machine {
 }
 
 const root = join(import.meta.dirname, '../..');
-const packages = ['fastify', 'ws', 'pg', '@electric-sql/pglite', 'msgpackr', 'autocannon'] as const;
+const packages = ['fastify', 'ws', 'pg', '@electric-sql/pglite', 'msgpackr'] as const;
 
 export function describeMachine(postgresql: string | null): Machine {
   const own = readPackage(root);

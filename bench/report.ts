@@ -32,9 +32,9 @@ export function toRow(engine: Engine, figure: Figure): Row {
   return { ...figure, engine, ratio, verdict: toVerdict(figure, ratio) };
 }
 
-const widths = [36, 10, 34, 42, 6, 8, 5] as const;
+const widths = [44, 10, 34, 42, 6, 8, 5] as const;
 
-export const tableHead = `${toLine(['figure', 'engine', 'ours (min–max)', 'baseline (min–max)', 'ratio', 'target', ''])}\n${'-'.repeat(148)}`;
+export const tableHead = `${toLine(['figure', 'engine', 'ours (min–max)', 'baseline (min–max)', 'ratio', 'target', ''])}\n${'-'.repeat(156)}`;
 
 export function formatRow(row: Row): string {
   return toLine([
