@@ -70,6 +70,8 @@ export class Connection {
   /** The connection on which the server is being asked. */
   #lookingUp: number | null = null;
   #failures = 0;
+  /** What the server asked for when it ended the connection. */
+  #comeBackAfterMs: number | null = null;
   #tokenReason: TokenReason = 'start';
   #stuck: Stuck | null = null;
   /** The watchdog fired, and nothing has moved since. */
@@ -161,10 +163,13 @@ export class Connection {
 
   #wait(): void {
     this.#disconnect();
-    this.#failures++;
     const { random, now } = this.#deps.environment;
     const isFull = this.#stuck?.reason === 'storage_full';
-    const ms = backoffMs(isFull ? 8 : this.#failures, random());
+    const askedMs = this.#comeBackAfterMs;
+    this.#comeBackAfterMs = null;
+    // A server that leaves in order is no failure: another one is there.
+    if (askedMs === null) this.#failures++;
+    const ms = askedMs ?? backoffMs(isFull ? 8 : this.#failures, random());
     const { reason, detail } = this.#stuck ?? { reason: 'unreachable', detail: 'the server could not be reached' };
     this.#stuck = { reason, detail, until: now() + ms };
     this.#timers.arm('state', () => this.dispatch('due'), ms);
@@ -335,7 +340,9 @@ export class Connection {
 
   #onEnd({ code, detail }: TransportEnd): void {
     // A close code of the protocol came from the server, so frames do pass.
-    if (this.#state === 'connecting' && (code ?? 0) < 4_000) this.#choice.noteFailure(this.#transport);
+    this.#comeBackAfterMs = code === 1001 ? comeBackAfterMs(detail) : null;
+    if (this.#state === 'connecting' && (code ?? 0) < 4_000 && this.#comeBackAfterMs === null)
+      this.#choice.noteFailure(this.#transport);
     if (code === 4403) {
       this.#isRevoked = true;
       return this.#park('device_revoked', 'this device was revoked: log in again, then call syncNow', null);
@@ -430,6 +437,12 @@ export class Connection {
   #newDeviceId(): DeviceId {
     return this.#deps.environment.newId() as DeviceId;
   }
+}
+
+/** `…; retry-after-ms=250` as the reason of close code 1001. Null: nothing that can be believed. */
+function comeBackAfterMs(reason: string): number | null {
+  const asked = /\bretry-after-ms=(\d{1,5})$/.exec(reason)?.[1];
+  return asked === undefined ? null : Number(asked);
 }
 
 /** Something came, or something of ours was taken: the watchdog starts anew. */

@@ -6,6 +6,7 @@ import { AppError } from '../core/errors.ts';
 import type { Config } from './config.ts';
 import { createAuthHook } from './edge/auth-hook.ts';
 import { answerClientError } from './edge/client-error.ts';
+import { endConnectionsWhileDraining } from './edge/draining.ts';
 import { registerAccountRoutes } from './edge/http-account.ts';
 import { registerAuditRoutes } from './edge/http-audit.ts';
 import { type AuthDeps, registerAuthRoutes } from './edge/http-auth.ts';
@@ -23,7 +24,7 @@ import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
 import { RequestLog } from './edge/logger.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
-import { installRateLimits } from './edge/rate-limits.ts';
+import { installRateLimits, type RateLimitDeps } from './edge/rate-limits.ts';
 import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps
@@ -34,6 +35,7 @@ export interface AppDeps
     Pick<IngestRouteDeps, 'ingest'>,
     Pick<SyncRouteDeps, 'push'>,
     TransferRouteDeps,
+    RateLimitDeps,
     SyncSocketDeps {
   readonly config: Config;
 }
@@ -41,6 +43,7 @@ export interface AppDeps
 export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = createServer(deps.config, log);
   closeIdleConnectionsWhileDraining(app);
+  endConnectionsWhileDraining(app, deps.draining);
   installJsonBodies(app);
   app.decorate('declaredRoutes', []);
   app.decorate('authenticate', createAuthHook(deps.access));
@@ -48,7 +51,7 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
-  if (deps.config.rateLimit === 'on') await installRateLimits(app);
+  if (deps.config.rateLimit === 'on') await installRateLimits(app, deps, deps.config.redisPrefix);
   await installCors(app, deps.config.corsOrigins);
   registerOperations(app, deps);
   const registerRoutes = (api: FastifyInstance, _: object, done: () => void): void => {

@@ -23,6 +23,13 @@ export const postgresUrl = z
     'a URL as in postgres://user:password@host:5432/database',
   );
 
+export const redisUrls = list(
+  (url) => URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol),
+  'URLs as in redis://user:password@host:6379, comma separated',
+);
+
+export const keyPrefix = z.string().regex(/^[\w:.-]{0,64}$/, 'up to 64 letters, digits and any of : . - _');
+
 export const httpUrl = z
   .string()
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), 'a URL as in http://127.0.0.1:11434/v1');
@@ -43,6 +50,7 @@ export const addresses = list(
   'IP addresses or CIDR ranges, comma separated',
 );
 
+// A declaration: what stands above uses it.
 function list(isItem: (item: string) => boolean, message: string) {
   return z
     .string()

@@ -1,7 +1,18 @@
 /** Configuration: one table of environment variables, and the only reader of process.env. */
 import type { z } from 'zod';
 import { err, ok, type Result } from '../core/result.ts';
-import { addresses, anyText, httpUrl, integer, oneOf, origins, postgresUrl, secretText } from './config-values.ts';
+import {
+  addresses,
+  anyText,
+  httpUrl,
+  integer,
+  keyPrefix,
+  oneOf,
+  origins,
+  postgresUrl,
+  redisUrls,
+  secretText,
+} from './config-values.ts';
 
 /** One row: the name, how its text is read, its default as one would write it (null: none), its unit, what it is for. */
 interface Setting<T> {
@@ -35,6 +46,27 @@ const settings = {
     'seconds',
     'How long a start waits for a database that does not answer yet.',
   ),
+  databaseDirectUrl: secretRow(
+    'DATABASE_DIRECT_URL',
+    postgresUrl,
+    'URL',
+    'The same database past pgbouncer, for hints between nodes without Redis; default DATABASE_URL.',
+  ),
+  redisUrls: secretRow(
+    'REDIS_URL',
+    redisUrls,
+    'URLs',
+    'Redis 7 or Valkey: hints between nodes, limits that count for all of them. Several URLs are nodes of one cluster.',
+  ),
+  redisCluster: row('REDIS_CLUSTER', oneOf('on', 'off'), 'off', 'on or off', 'REDIS_URL is one address of a cluster.'),
+  redisPrefix: row('REDIS_PREFIX', keyPrefix, 'aibrain:', 'text', 'Begins every key and channel in Redis.'),
+  nodeHints: row(
+    'NODE_HINTS',
+    oneOf('auto', 'off'),
+    'auto',
+    'auto or off',
+    'Nodes tell each other of writes and logouts over Redis, else over PostgreSQL; off: only polls find them.',
+  ),
   jwtSecret: secretRow(
     'JWT_SECRET',
     secretText,
@@ -54,6 +86,14 @@ const settings = {
     'Largest request body where a route has no limit of its own.',
   ),
   headPollMs: row('HEAD_POLL_MS', integer(50, 3_600_000), '2000', 'ms', 'How often writes of other processes are looked for.'),
+  hintedHeadPollMs: row('HINTED_HEAD_POLL_MS', integer(50, 3_600_000), '10000', 'ms', 'The same while hints between nodes work.'),
+  sessionCacheMs: row(
+    'SESSION_CACHE_MS',
+    integer(0, 1_500),
+    '1000',
+    'ms',
+    'How long a token that was good is taken without asking the database; a logout on another node may take as long to hold.',
+  ),
   tombstoneDays: row(
     'TOMBSTONE_DAYS',
     integer(1, 36_500),
@@ -81,6 +121,13 @@ const settings = {
     '10',
     'seconds',
     'How long a stopping server waits for what is under way.',
+  ),
+  drainNoticeSeconds: row(
+    'DRAIN_NOTICE_SECONDS',
+    integer(0, 600),
+    '0',
+    'seconds',
+    'How long a stopping server still serves after /ready says 503: as long as a balancer needs to see it.',
   ),
   openAiApiKey: secretRow(
     'OPENAI_API_KEY',

@@ -1,4 +1,5 @@
 /** The only place that constructs what the server is made of. */
+import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { v7 } from 'uuid';
@@ -11,6 +12,7 @@ import type { GroupCommit } from './command/group-commit.ts';
 import { createMemoryCommands, type MemoryCommands, type Writer } from './command/memory-commands.ts';
 import { createPushOps, type PushOps } from './command/push-ops.ts';
 import type { Config } from './config.ts';
+import { createDraining, type Draining } from './edge/draining.ts';
 import type { MemoryVectors } from './edge/http-memories.ts';
 import { createSyncMetrics, type SyncMetrics } from './edge/metrics.ts';
 import type { Embedder } from './embed/embedder.ts';
@@ -18,12 +20,17 @@ import { createEmbedders } from './embed/embedders.ts';
 import { createLexicalEmbedder } from './embed/lexical-embedder.ts';
 import { toVector } from './embed/to-vector.ts';
 import { startHeadPoll } from './fanout/head-poll.ts';
+import { type HintChannel, noHintChannel } from './fanout/hint-channel.ts';
 import { createHub, type Hub } from './fanout/hub.ts';
+import { type NodeHints, startNodeHints } from './fanout/node-hints.ts';
+import { createPostgresHints } from './fanout/postgres-hints.ts';
+import { createRedisHints } from './fanout/redis-hints.ts';
 import type { Database } from './infra/database.ts';
 import { openEmbedded } from './infra/embedded.ts';
 import { migrate } from './infra/migrate.ts';
 import { openPostgres } from './infra/postgres.ts';
-import { type MissingPart, missingParts } from './infra/readiness.ts';
+import { type DegradedPart, degradedParts, type MissingPart, missingParts } from './infra/readiness.ts';
+import { openRedis, type RedisDoor } from './infra/redis.ts';
 import { waitForDatabase } from './infra/wait-for-database.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
@@ -65,8 +72,15 @@ export interface Deps {
   readonly metrics: SyncMetrics;
   readonly vectors: MemoryVectors;
   readonly recall: RecallWorker;
+  /** Null: without REDIS_URL. */
+  readonly redis: RedisDoor | null;
+  readonly hints: NodeHints;
+  readonly draining: Draining;
+  readonly random: () => number;
   /** What keeps requests from being served; empty when nothing does. */
   readonly missing: () => Promise<readonly MissingPart[]>;
+  /** What is away and can be done without. */
+  readonly degraded: () => readonly DegradedPart[];
   /** Waits for the writes under way, then lets go of the database. */
   close(): Promise<void>;
 }
@@ -94,9 +108,14 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     const schemaVersion = readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
     const hub = createHub();
     const append = createAppend({ db, hub, now });
+    const stopwatch = () => performance.now();
     const access = createAccess(
-      { db, now, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
-      { accessTokenMs: config.accessTokenMinutes * 60_000, refreshTokenMs: config.refreshTokenDays * 86_400_000 },
+      { db, now, stopwatch, secret: config.jwtSecret === null ? keepJwtSecret(config.dataDir) : Buffer.from(config.jwtSecret) },
+      {
+        accessTokenMs: config.accessTokenMinutes * 60_000,
+        refreshTokenMs: config.refreshTokenDays * 86_400_000,
+        sessionCacheMs: config.sessionCacheMs,
+      },
     );
     const accesses = startAccessCounts({ db, now, onError: (error) => log.warn({ err: error }, 'access counts not written') });
     const metrics = createSyncMetrics();
@@ -117,10 +136,8 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     );
     const { model } = embedders.present;
     const recall = startRecall({ db, hub, now, log, metrics, access }, config, embedders.present);
-    const stopPoll = startHeadPoll(
-      { db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') },
-      config.headPollMs,
-    );
+    const { redis, hints, stopNodes } = startNodes({ db, hub, now, log, access, metrics, stopwatch }, config);
+    const draining = createDraining(config.drainNoticeSeconds * 1_000);
     const searcher = createSearcher({
       db,
       servingEmbedder: (userId) => readServingModel(db, userId, embedders),
@@ -159,19 +176,24 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
       }),
       accesses,
       searcher,
-      stopwatch: () => performance.now(),
+      stopwatch,
       access,
       collector,
       metrics,
       vectors: vectorsOf(db, model),
       recall,
-      missing: () => missingParts(db, schemaVersion),
+      redis,
+      hints,
+      draining,
+      random: Math.random,
+      missing: async () => [...(draining.isOn ? [drainingPart] : []), ...(await missingParts(db, schemaVersion))],
+      degraded: () => degradedParts(redis, hints),
       async close() {
-        stopPoll();
         await recall.stop();
         await collector.stop();
         await append.idle();
         await accesses.stop();
+        await stopNodes();
         if (options.db === undefined) await db.close();
       },
     };
@@ -180,6 +202,67 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     throw error;
   }
 }
+
+/** A hint waits so long for others, ms: less than anybody notices, and under load hundreds go in one message. */
+const hintGatherMs = 2;
+const hintProbeMs = 2_000;
+
+function startNodes(
+  {
+    db,
+    hub,
+    now,
+    log,
+    access,
+    metrics,
+    stopwatch,
+  }: Pick<Deps, 'db' | 'hub' | 'now' | 'log' | 'access' | 'metrics' | 'stopwatch'>,
+  config: Config,
+) {
+  const redis =
+    config.redisUrls === null ? null : openRedis({ now, random: Math.random }, redisOptions(config, config.redisUrls));
+  const hints = startNodeHints(
+    {
+      channel: hintChannel(config, redis),
+      hub,
+      node: randomUUID(),
+      stopwatch,
+      metrics: metrics.nodes,
+      onEnded: access.endedElsewhere,
+      onGap: () => headPoll.soon(),
+    },
+    { gatherMs: hintGatherMs, probeMs: hintProbeMs },
+  );
+  const headPoll = startHeadPoll({ db, hub, onError: (error) => log.warn({ err: error }, 'head poll failed') }, () =>
+    hints.isWorking ? config.hintedHeadPollMs : config.headPollMs,
+  );
+  access.endedSessions.listen((ended, where) => {
+    if (where === 'here') hints.tellEnded(ended);
+  });
+  metrics.nodes.watchNode(() => ({
+    isRedisUp: redis === null ? null : redis.isUp,
+    areHintsWorking: hints.kind === 'none' ? null : hints.isWorking,
+    peers: hints.peers,
+  }));
+  const stopNodes = async (): Promise<void> => {
+    headPoll.stop();
+    await hints.stop();
+    redis?.close();
+  };
+  return { redis, hints, stopNodes };
+}
+
+/** The embedded database belongs to one process. */
+function hintChannel({ nodeHints, redisPrefix, databaseDirectUrl, databaseUrl }: Config, redis: RedisDoor | null): HintChannel {
+  if (nodeHints === 'off') return noHintChannel;
+  if (redis !== null) return createRedisHints(redis, redisPrefix);
+  const url = databaseUrl === null ? null : (databaseDirectUrl ?? databaseUrl);
+  return url === null ? noHintChannel : createPostgresHints({ random: Math.random }, url);
+}
+
+const redisOptions = ({ redisCluster }: Config, urls: readonly string[]) => ({ urls, isCluster: redisCluster === 'on' });
+
+const drainingPart: MissingPart = { part: 'draining', message: 'it is stopping' };
 
 function toOwnVectors(embeddings: readonly KeptEmbedding[], serverModel: string): readonly OwnVector[] {
   return embeddings.flatMap(({ memoryId, content, numbers, model }) => {

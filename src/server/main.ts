@@ -53,18 +53,23 @@ function drainOnSignal(app: FastifyInstance, deps: Deps): void {
     if (isDraining) process.exit(1);
     isDraining = true;
     say(`${signal}: finishing what is under way; again to stop at once`);
-    setTimeout(() => {
-      deps.log.warn({ drainSeconds: deps.config.drainSeconds }, 'stopped before everything was finished');
-      process.exit(1);
-    }, deps.config.drainSeconds * 1_000).unref();
+    const { drainSeconds, drainNoticeSeconds } = deps.config;
+    setTimeout(
+      () => {
+        deps.log.warn({ drainSeconds }, 'stopped before everything was finished');
+        process.exit(1);
+      },
+      (drainSeconds + drainNoticeSeconds) * 1_000,
+    ).unref();
     void drain(app, deps);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
 }
 
-/** Nothing new is accepted, sockets close, what was accepted is committed, then the database closes. */
+/** Sockets are told to come back, then nothing new is accepted; what was accepted is committed, then the database closes. */
 async function drain(app: FastifyInstance, deps: Deps): Promise<void> {
+  await deps.draining.begin();
   await app.close();
   await deps.close();
   process.exit(0);

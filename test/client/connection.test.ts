@@ -50,6 +50,25 @@ describe('a connection', () => {
     expect(await contentsInLog()).toEqual(wanted);
   });
 
+  it('[SYN-14] a server that goes down says when to come back, and is believed', async () => {
+    await using leaving = await startTestServer({ env: { DRAIN_NOTICE_SECONDS: '1' } });
+    const user = await leaving.register();
+    const environment = { ...nodeEnvironment(), random: () => 0.999 };
+    const client = await open({ url: leaving.url, token: user.token, environment });
+    await client.settled();
+    const waits: (number | null)[] = [];
+    client.subscribe(() => {
+      const { state, stuck } = client.status;
+      if (state === 'waiting' && stuck?.until !== null) waits.push((stuck?.until ?? 0) - Date.now());
+    });
+    const drained = leaving.deps.draining.begin();
+    // Each time it comes it is sent away again: a backoff would have grown beyond what the server asks for.
+    await until(client, () => waits.length >= 4);
+    await drained;
+    for (const ms of waits) expect(ms).toBeLessThanOrEqual(1_000);
+    expect(client.status.transport).not.toBe('http');
+  });
+
   it('[SYN-10] a network that swallows everything is found by a ping, told, and left', async () => {
     const client = await openThrough();
     await client.settled();

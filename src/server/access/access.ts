@@ -20,12 +20,13 @@ import type { Credentials, Login, WeakPassword } from './credentials.ts';
 import { deleteUser } from './delete-user.ts';
 import { type Device, listDevices, openReplica, revokeDevice, touchDevice } from './devices.ts';
 import { endSessions } from './end-sessions.ts';
-import { createEndedSessions, type EndedSessions } from './ended-sessions.ts';
+import { createEndedSessions, type EndedSession, type EndedSessions } from './ended-sessions.ts';
 import { type EndedOpenSession, findEnded, type OpenSession } from './find-ended.ts';
 import { type LoginRefusal, login } from './login.ts';
 import type { Principal } from './principal.ts';
 import { type RefreshRefusal, type Renewal, refresh } from './refresh.ts';
 import { type RegisterRefusal, register } from './register.ts';
+import { createSessionCache } from './session-cache.ts';
 
 export type { Principal };
 
@@ -34,7 +35,9 @@ export interface Access {
   login(credentials: Credentials): Promise<Result<Login, LoginRefusal>>;
   refresh(refreshToken: string): Promise<Result<Renewal, RefreshRefusal>>;
   logout(principal: Principal): Promise<void>;
-  /** Asks the database each time: an ended session and a revoked device are refused on every node at once. */
+  /** Without asking anybody: who has shown this token within the last moment (SESSION_CACHE_MS). Null: not known, ask. */
+  recognize(token: string): Principal | null;
+  /** Asks the database each time, for what lasts: a socket. */
   authenticate(token: string): Promise<Result<Principal, AuthenticationRefusal>>;
   readAccount(userId: UserId): Promise<Account | null>;
   countOwned(userId: UserId): Promise<AccountCounts>;
@@ -52,14 +55,18 @@ export interface Access {
   touchDevice(userId: UserId, ordinal: number, cursor: number): Promise<void>;
   /** Those of the sessions that ended, in whatever process. */
   findEnded(open: readonly OpenSession[]): Promise<readonly EndedOpenSession[]>;
-  /** Sessions that were ended by this process. */
+  /** Sessions that ended, here or on another node that told of it. */
   readonly endedSessions: EndedSessions;
+  /** Another node told of it. */
+  endedElsewhere(ended: EndedSession): void;
 }
 
 export interface CreateAccessDeps {
   readonly db: Database;
   /** Unix ms. */
   readonly now: () => number;
+  /** Monotonic, ms. */
+  readonly stopwatch: () => number;
   /** Signs access tokens; at least 32 bytes. */
   readonly secret: Uint8Array;
 }
@@ -67,10 +74,16 @@ export interface CreateAccessDeps {
 export interface AccessOptions {
   readonly accessTokenMs: number;
   readonly refreshTokenMs: number;
+  /** How long a token that was found good is taken without asking again, ms. */
+  readonly sessionCacheMs: number;
 }
 
-export function createAccess({ db, now, secret }: CreateAccessDeps, options: AccessOptions): Access {
+export function createAccess(
+  { db, now, stopwatch, secret }: CreateAccessDeps,
+  { sessionCacheMs, ...options }: AccessOptions,
+): Access {
   const ended = createEndedSessions();
+  const cache = createSessionCache({ ended, now, stopwatch }, sessionCacheMs);
   const deps: AccessDeps = { db, now, tokens: createAccessTokens(secret, now), ended, ...options };
   return {
     register: (credentials) => register(deps, credentials),
@@ -80,7 +93,13 @@ export function createAccess({ db, now, secret }: CreateAccessDeps, options: Acc
       await endSessions(db, userId, new Date(now()), { only: sessionId });
       ended.tell({ userId, sessionId });
     },
-    authenticate: (token) => authenticate(deps, token),
+    recognize: (token) => cache.find(token),
+    async authenticate(token) {
+      const reading = cache.begin();
+      const principal = await authenticate(deps, token);
+      if (principal.ok) cache.keep(token, principal.value, reading);
+      return principal;
+    },
     readAccount: (userId) => readAccount(deps, userId),
     countOwned: (userId) => countOwned(deps, userId),
     writeSettings: (userId, settings) => writeSettings(deps, userId, settings),
@@ -92,5 +111,6 @@ export function createAccess({ db, now, secret }: CreateAccessDeps, options: Acc
     touchDevice: (userId, ordinal, cursor) => touchDevice(deps, userId, ordinal, cursor),
     findEnded: (open) => findEnded(deps, open),
     endedSessions: ended,
+    endedElsewhere: (elsewhere) => ended.tell(elsewhere, 'elsewhere'),
   };
 }

@@ -1,4 +1,4 @@
-/** From a token to who it stands for. One indexed query each time, so that a logout holds on every node at once. */
+/** From a token to who it stands for. One indexed query; access.ts keeps what it says for a moment. */
 import type { DeviceId } from '../../core/ids.ts';
 import { err, ok, type Result } from '../../core/result.ts';
 import type { Statement } from '../infra/database.ts';

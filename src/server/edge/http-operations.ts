@@ -11,6 +11,8 @@ export interface OperationsDeps {
   readonly metrics: SyncMetrics;
   /** What the server needs and does not have; empty when it is ready. */
   readonly missing: () => Promise<readonly MissingPart[]>;
+  /** What it can serve without: named, and by default a reason for 503 where a promise was made (Redis). */
+  readonly degraded: () => readonly DegradedPart[];
 }
 
 interface MissingPart {
@@ -19,10 +21,25 @@ interface MissingPart {
   readonly message: string;
 }
 
-const healthSchema = z.object({ status: z.literal('ok'), version: z.string() });
-const readySchema = z.object({ status: z.literal('ready') });
+interface DegradedPart extends MissingPart {
+  /** 503, unless the caller says that this is fine. */
+  readonly isPromised: boolean;
+}
 
-export function registerOperations(app: FastifyInstance, { version, missing, metrics }: OperationsDeps): void {
+const healthSchema = z.object({ status: z.literal('ok'), version: z.string() });
+const partSchema = z.object({ part: z.string(), message: z.string() });
+const readySchema = z.object({
+  status: z.literal('ready'),
+  degraded: z.array(partSchema).optional().meta({ description: 'What is away, and what is done without it.' }),
+});
+const readyQuery = z.object({
+  degraded: z.enum(['ok']).optional().meta({
+    description:
+      'ok: 200 also where only Redis is away. For balancers: without Redis every node can serve, and all lose it together.',
+  }),
+});
+
+export function registerOperations(app: FastifyInstance, { version, missing, degraded, metrics }: OperationsDeps): void {
   const document = once(() => createOpenApi(app.declaredRoutes, version));
   route(
     app,
@@ -44,12 +61,16 @@ export function registerOperations(app: FastifyInstance, { version, missing, met
       summary: 'Can requests be served?',
       tag: 'operations',
       auth: false,
+      query: readyQuery,
       answers: { 200: readySchema },
     },
-    async () => {
-      const parts = await missing();
+    async ({ query }) => {
+      const away = degraded();
+      const promised = query.degraded === 'ok' ? [] : away.filter(({ isPromised }) => isPromised);
+      const parts = [...(await missing()), ...promised];
       if (parts.length > 0) throw new AppError('unavailable', 'Not ready: see errors.', parts.map(toFieldError));
-      return { status: 200, body: { status: 'ready' as const } };
+      const named = away.map(({ part, message }) => ({ part, message }));
+      return { status: 200, body: { status: 'ready' as const, ...(named.length > 0 && { degraded: named }) } };
     },
   );
   route(

@@ -1,6 +1,7 @@
 /** What sync counts, for Prometheus. Labels come from fixed lists, never from a user (SEC-4). */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { ResetCode } from '../../protocol/frames.ts';
+import { createNodeMetrics, type NodeMetrics } from './node-metrics.ts';
 
 export interface SyncMetrics {
   reset(code: ResetCode): void;
@@ -15,6 +16,7 @@ export interface SyncMetrics {
   countBehind(count: () => number): void;
   /** Asked for whenever the metrics are read. */
   countSockets(count: () => number): void;
+  readonly nodes: NodeMetrics;
   readonly contentType: string;
   /** In Prometheus' text format. */
   text(): Promise<string>;
@@ -87,6 +89,7 @@ export function createSyncMetrics(): SyncMetrics {
     countSockets: (count) => {
       countSockets = count;
     },
+    nodes: createNodeMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
   };

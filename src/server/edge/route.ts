@@ -6,7 +6,7 @@
  *       async ({ params, principal }) => ({ status: 200, body: await deps.things.read(principal.userId, params.id) }));
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { z } from 'zod';
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
@@ -15,7 +15,7 @@ import { toFieldErrors } from './field-errors.ts';
 declare module 'fastify' {
   interface FastifyInstance {
     /** Refuses requests without a valid token and sets `principal`. */
-    authenticate: onRequestAsyncHookHandler;
+    authenticate: onRequestHookHandler;
     /** Every route that was declared, for /openapi.json. */
     declaredRoutes: DeclaredRoute[];
   }

@@ -51,6 +51,8 @@ export const sessionLimits: SessionLimits = {
 const maxPending = 16;
 /** Ops being appended past which the socket is not read: what waits as bytes costs less than what waits as objects. */
 const maxPendingOps = 2_000;
+/** How long a socket may take to send what it owes when the server goes down, ms. */
+const leaveWithinMs = 3_000;
 /** How often a device's progress is written down, ms. */
 const touchEveryMs = 30_000;
 
@@ -73,6 +75,8 @@ export class SyncConnection {
   #outgoingBytes = 0;
   #cursor = 0;
   #touchedAt = 0;
+  /** What is called when nothing is owed any more: the server is going down. */
+  #leaving: (() => void) | null = null;
 
   constructor(deps: ConnectionDeps, socket: WebSocket, queryToken: string | null) {
     this.#deps = deps;
@@ -104,12 +108,29 @@ export class SyncConnection {
     this.#input({ kind: 'refused', code });
   }
 
-  /** The server is going down: the device connects again elsewhere, or later. */
-  goAway(): void {
-    this.#socket.close(1001, 'the server is restarting');
+  /**
+   * The server is going down. What was received is committed and acknowledged first, nothing more is read, and the device is told
+   * when to come back. Resolves when the socket is closed from this side.
+   */
+  leave(retryAfterMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#leaving?.(), leaveWithinMs).unref();
+      this.#leaving = () => {
+        this.#leaving = null;
+        clearTimeout(timer);
+        this.#state = { ...this.#state, phase: 'closed' };
+        this.#close(1001, `the server restarts; retry-after-ms=${retryAfterMs}`);
+        // The other side's answer has to be read.
+        this.#socket.resume();
+        resolve();
+      };
+      this.#throttle();
+      this.#leaveIfDone();
+    });
   }
 
   stop(): void {
+    this.#leaving?.();
     this.#stopListening();
     this.#state = { ...this.#state, phase: 'closed' };
     if (this.#replica !== null) this.#touch();
@@ -139,6 +160,7 @@ export class SyncConnection {
       const { state, effects } = step(this.#state, input, sessionLimits);
       this.#state = state;
       for (const effect of effects) this.#carryOut(effect);
+      this.#leaveIfDone();
     } catch (error) {
       this.#deps.onFault(error);
       this.#state = { ...this.#state, phase: 'closed' };
@@ -234,6 +256,7 @@ export class SyncConnection {
     this.#pending--;
     this.#pendingOps -= push.ops.length;
     this.#throttle();
+    this.#leaveIfDone();
   }
 
   async #push(push: Push): Promise<PushAnswer> {
@@ -313,9 +336,16 @@ export class SyncConnection {
       this.#pending >= maxPending ||
       this.#pendingOps >= maxPendingOps ||
       this.#waiting.length >= maxPending ||
-      this.#state.congested;
+      this.#state.congested ||
+      this.#leaving !== null;
     if (isBusy) this.#socket.pause();
     else this.#socket.resume();
+  }
+
+  #leaveIfDone(): void {
+    const { phase, head, sent, owed, loading } = this.#state;
+    const isSettled = phase === 'new' || phase === 'closed' || (phase === 'live' && sent >= head && !owed && !loading);
+    if (this.#pending === 0 && isSettled) this.#leaving?.();
   }
 
   #progress(cursor: number): void {

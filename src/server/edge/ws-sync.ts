@@ -2,14 +2,19 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
+import type { Draining } from './draining.ts';
 import { startEndedPoll } from './ended-poll.ts';
+import { comeBackWithinMs, leaveInTurn } from './leave-in-turn.ts';
 import type { SyncMetrics } from './metrics.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 
 export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
   readonly access: Access;
   readonly metrics: SyncMetrics;
-  readonly config: { readonly sessionPollMs: number };
+  readonly config: { readonly sessionPollMs: number; readonly drainSeconds: number };
+  readonly draining: Pick<Draining, 'isOn' | 'onBegin'>;
+  /** In [0, 1). */
+  readonly random: () => number;
 }
 
 /** Expired tokens and silent sockets are found this often, ms. */
@@ -17,6 +22,10 @@ const tickEveryMs = 1_000;
 
 export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketDeps): Promise<void> {
   const connections = new Set<SyncConnection>();
+  const { random } = deps;
+  const leave = (withinMs: number): Promise<void> => leaveInTurn(connections, { withinMs, random });
+  // Before that of the plugin, which would close them without a word.
+  app.addHook('preClose', () => leave(0));
   // A frame up to twice the limit is read, so that it gets a typed error; beyond that the socket is closed with 1009.
   await app.register(websocket, {
     options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false },
@@ -34,7 +43,11 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     connections.add(connection);
     socket.on('close', () => connections.delete(connection));
     connection.start();
+    // Who comes now came through a balancer that has not heard yet.
+    if (deps.draining.isOn) void connection.leave(Math.round(random() * comeBackWithinMs));
   });
+  // Half of the time: what is under way on the last of them needs some, too.
+  deps.draining.onBegin(() => leave(deps.config.drainSeconds * 500));
   const ticking = setInterval(() => {
     for (const connection of connections) connection.tick();
   }, tickEveryMs).unref();
@@ -47,11 +60,10 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     for (const connection of connections)
       if (isOf(connection, ended)) connection.end(ended.deviceId === undefined ? 'unauthorized' : 'device_revoked');
   });
-  app.addHook('preClose', async () => {
+  app.addHook('onClose', async () => {
     clearInterval(ticking);
     stopListening();
     stopPoll();
-    for (const connection of connections) connection.goAway();
   });
 }
 

@@ -11,23 +11,44 @@ export interface HeadPollDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** @returns the way to stop. */
-export function startHeadPoll({ db, hub, onError }: HeadPollDeps, intervalMs: number): () => void {
-  let stopped = false;
-  let timer: NodeJS.Timeout;
+export interface HeadPoll {
+  /** Now rather than when its time has come: hints may have been lost. */
+  soon(): void;
+  stop(): void;
+}
+
+/** @param intervalMs asked for before each wait. */
+export function startHeadPoll({ db, hub, onError }: HeadPollDeps, intervalMs: () => number): HeadPoll {
+  let isStopped = false;
+  let isPolling = false;
+  let isWanted = false;
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (ms: number): void => {
+    clearTimeout(timer);
+    if (!isStopped) timer = setTimeout(poll, ms).unref();
+  };
   const poll = async (): Promise<void> => {
+    isPolling = true;
+    isWanted = false;
     try {
       const userIds = hub.listenedUsers();
       if (userIds.length > 0) for (const row of await readSeqs(db, userIds)) hub.hint(row.user_id, row.seq);
     } catch (error) {
       onError(error);
     }
-    if (!stopped) timer = setTimeout(poll, intervalMs).unref();
+    isPolling = false;
+    wait(isWanted ? 0 : intervalMs());
   };
-  timer = setTimeout(poll, intervalMs).unref();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
+  wait(intervalMs());
+  return {
+    soon() {
+      isWanted = true;
+      if (!isPolling) wait(0);
+    },
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Who is listening to whose log, in this process. What was committed here is handed on with its bytes, once for all sockets
- * of the user (SYN-11); for what was committed elsewhere a poll re-reads the heads of listened-to users (SYN-10), so that a
- * lost hint costs at most one interval and never an event (SYN-7).
+ * of the user (SYN-11); of what was committed elsewhere other nodes give hints, and a poll re-reads the heads of listened-to users
+ * (SYN-10), so that a lost hint costs at most one interval and never an event (SYN-7).
  */
 import type { DeviceId, UserId } from '../../core/ids.ts';
 import type { StateHash } from '../../core/state-hash.ts';
@@ -28,7 +28,7 @@ export interface Hub {
   /** @returns the way to stop listening. */
   listen(userId: UserId, listener: Listener): () => void;
   /** Told of every commit of this process. @returns the way to stop. */
-  onCommit(tell: (userId: UserId) => void): () => void;
+  onCommit(tell: (userId: UserId, head: number) => void): () => void;
   publish(piece: Committed): void;
   listenedUsers(): UserId[];
   hint(userId: UserId, head: number): void;
@@ -36,7 +36,7 @@ export interface Hub {
 
 export function createHub(): Hub {
   const listenersByUser = new Map<UserId, Set<Listener>>();
-  const watchers = new Set<(userId: UserId) => void>();
+  const watchers = new Set<(userId: UserId, head: number) => void>();
   const each = (userId: UserId, tell: (listener: Listener) => void): void => {
     for (const listener of [...(listenersByUser.get(userId) ?? [])]) tell(listener);
   };
@@ -55,7 +55,7 @@ export function createHub(): Hub {
     },
     publish(piece) {
       each(piece.userId, (listener) => listener.committed(piece));
-      for (const tell of [...watchers]) tell(piece.userId);
+      for (const tell of [...watchers]) tell(piece.userId, piece.to);
     },
     listenedUsers: () => [...listenersByUser.keys()],
     hint: (userId, head) => each(userId, (listener) => listener.hint(head)),

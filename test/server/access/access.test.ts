@@ -26,8 +26,8 @@ describeOnEachEngine('access', (open) => {
   const told: EndedSession[] = [];
   beforeAll(async () => {
     place = await open();
-    const deps = { db: place.db, now: () => now, secret: Buffer.alloc(32, 7) };
-    const options = { accessTokenMs: 15 * minute, refreshTokenMs: 30 * day };
+    const deps = { db: place.db, now: () => now, stopwatch: () => now, secret: Buffer.alloc(32, 7) };
+    const options = { accessTokenMs: 15 * minute, refreshTokenMs: 30 * day, sessionCacheMs: 1_000 };
     access = createAccess(deps, options);
     other = createAccess(deps, options);
     access.endedSessions.listen((ended) => told.push(ended));

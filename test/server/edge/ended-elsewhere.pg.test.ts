@@ -6,6 +6,7 @@ import { createApi } from '../../support/api.ts';
 import { creation, newMemoryId } from '../../support/append.ts';
 import { testDatabase, testDatabaseUrl } from '../../support/databases.ts';
 import { TestDevice } from '../../support/device.ts';
+import { eventually } from '../../support/eventually.ts';
 import { send } from '../../support/http.ts';
 import { startTestServer, type TestServer, type TestUser, testPassword } from '../../support/server.ts';
 
@@ -52,6 +53,34 @@ describe.skipIf(testDatabaseUrl === undefined)('two servers on PostgreSQL', () =
     }
     await other.write(newMemoryId(), creation('still here')).untilCaughtUp();
     other.cut();
+  });
+
+  it('[SYN-9] what is ended there is refused here, though no hint came and the token was taken a moment ago', async () => {
+    const user = await here.register();
+    const { call } = createApi(here.url, user);
+    expect((await call('GET', '/auth/me')).status).toBe(200);
+    expect(here.deps.access.recognize(user.token)).not.toBeNull();
+    expect((await there(user).call('POST', '/auth/logout')).status).toBe(204);
+    await eventually(async () => (await call('GET', '/auth/me')).status === 401, 'a refusal');
+    const config = loadConfig({});
+    expect(config.ok && config.value.sessionCacheMs).toBe(1_000);
+  });
+
+  it('[SYN-9] a logout here is refused here at once, with requests of the same token under way', async () => {
+    const user = await here.register();
+    const { call } = createApi(here.url, user);
+    for (let round = 0; round < 5; round++) {
+      const login = await send<TestUser>('POST', `${here.url}/api/v1/auth/login`, {
+        body: { email: user.email, password: user.password },
+      });
+      const api = createApi(here.url, { ...user, ...login.body });
+      const underWay = Array.from({ length: 20 }, () => api.get('/auth/me'));
+      expect((await api.call('POST', '/auth/logout')).status).toBe(204);
+      expect((await api.get('/auth/me')).status).toBe(401);
+      await Promise.all(underWay);
+      expect((await api.get('/auth/me')).status).toBe(401);
+    }
+    expect((await call('GET', '/auth/me')).status).toBe(200);
   });
 
   it('[SYN-9] a device that is revoked there is closed here, and told so', async () => {

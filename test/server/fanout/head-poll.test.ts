@@ -18,7 +18,7 @@ describeOnEachEngine('head poll', (open) => {
     const { db } = place;
     const [user, ignored] = [await createDatabaseUser(db), await createDatabaseUser(db)];
     const hub = createHub();
-    const stop = startHeadPoll({ db, hub, onError: unreachable }, 5);
+    const { stop } = startHeadPoll({ db, hub, onError: unreachable }, () => 5);
     const heads: number[] = [];
     const reached = new Promise<void>((resolve) => {
       hub.listen(user.userId, {
@@ -52,7 +52,7 @@ describeOnEachEngine('head poll', (open) => {
     };
     const errors: unknown[] = [];
     const reached = new Promise<void>((resolve) => hub.listen(user.userId, { committed: unreachable, hint: () => resolve() }));
-    const stop = startHeadPoll({ db: { ...db, ...away }, hub, onError: (error) => errors.push(error) }, 1);
+    const { stop } = startHeadPoll({ db: { ...db, ...away }, hub, onError: (error) => errors.push(error) }, () => 1);
     await reached;
     stop();
     expect(errors).toHaveLength(2);
@@ -68,7 +68,7 @@ describeOnEachEngine('head poll', (open) => {
     };
     const watching: Queryable = { ...db, query: (statement, params) => watch(statement, params) };
     const user = await createDatabaseUser(db);
-    const stop = startHeadPoll({ db: watching, hub, onError: unreachable }, 1);
+    const { stop } = startHeadPoll({ db: watching, hub, onError: unreachable }, () => 1);
     await db.query('select 1');
     const stopListening = hub.listen(user.userId, { committed: unreachable, hint: () => undefined });
     await new Promise<void>((resolve) => hub.listen(user.userId, { committed: unreachable, hint: () => resolve() }));
