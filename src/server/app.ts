@@ -12,6 +12,7 @@ import { registerAuditRoutes } from './edge/http-audit.ts';
 import { type AuthDeps, registerAuthRoutes } from './edge/http-auth.ts';
 import { registerConflictRoutes } from './edge/http-conflicts.ts';
 import { registerDeviceRoutes } from './edge/http-devices.ts';
+import { type DocsDeps, registerDocs } from './edge/http-docs.ts';
 import { registerHistoryRoutes } from './edge/http-history.ts';
 import { type IngestRouteDeps, registerIngestRoute } from './edge/http-ingest.ts';
 import { type MemoryRouteDeps, registerMemoryRoutes } from './edge/http-memories.ts';
@@ -29,6 +30,7 @@ import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps
   extends AuthDeps,
+    DocsDeps,
     OperationsDeps,
     SearchRouteDeps,
     Omit<MemoryRouteDeps, 'db'>,
@@ -54,6 +56,7 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   if (deps.config.rateLimit === 'on') await installRateLimits(app, deps, deps.config.redisPrefix);
   await installCors(app, deps.config.corsOrigins);
   registerOperations(app, deps);
+  registerDocs(app, deps);
   const registerRoutes = (api: FastifyInstance, _: object, done: () => void): void => {
     registerApi(api, deps);
     done();

@@ -35,7 +35,7 @@ import { waitForDatabase } from './infra/wait-for-database.ts';
 import type { ChatModel } from './ingest/chat-model.ts';
 import { createIngest, type Ingest } from './ingest/ingest.ts';
 import { createSimilarBySearch } from './ingest/similar-by-search.ts';
-import { migrationsFolder, readVersion } from './package.ts';
+import { docsFolder, migrationsFolder, readVersion } from './package.ts';
 import { keepOwnVectors, type OwnVector, ownVectorModel } from './project/own-vectors.ts';
 import { createRecallWorker, type RecallWorker } from './project/recall-worker.ts';
 import { stepTexts } from './project/texts.ts';
@@ -53,6 +53,8 @@ import { toIngestRequest } from './transfer/turns.ts';
 export interface Deps {
   readonly config: Config;
   readonly version: string;
+  /** What /docs shows. */
+  readonly docsFolder: string;
   readonly log: Log;
   /** Unix ms. */
   readonly now: () => number;
@@ -158,6 +160,7 @@ export async function createDeps(config: Config, { log, now = Date.now, ...optio
     return {
       config,
       version: readVersion(),
+      docsFolder,
       log,
       now,
       db,

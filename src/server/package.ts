@@ -6,6 +6,9 @@ const root = findRoot(import.meta.dirname);
 
 export const migrationsFolder: string = join(root, 'migrations');
 
+/** Made by the build. */
+export const docsFolder: string = join(root, 'dist/docs');
+
 export function readVersion(): string {
   const manifest: { readonly version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return manifest.version;

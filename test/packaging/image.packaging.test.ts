@@ -31,7 +31,7 @@ it('[house] the image holds what the server needs, and nothing that only builds 
   expect(output.trim().split('\n').sort()).toEqual([
     '.',
     './dist',
-    './dist/.tsbuildinfo',
+    './dist/docs',
     './dist/embedded-template',
     './dist/src',
     './migrations',
@@ -75,6 +75,9 @@ it('[house] it starts, is healthy, serves, ends cleanly on its stop signal as pr
   await first.until(/listening on http:\/\/0\.0\.0\.0:\d+\ndatabase +PGlite .* in \/data/);
   expect(await first.checkHealth()).toEqual({ code: 0, output: '' });
   await takeFirstSteps(url);
+  // What the build made for people is in the image too.
+  expect((await fetch(`${url}/docs`)).status).toBe(200);
+  expect((await fetch(`${url}/docs/docs-page.js`)).status).toBe(200);
   process.kill(first.pid, docker.image.stopSignal);
   expect((await first.ended).code).toBe(0);
   expect((await first.checkHealth()).code).toBe(1);

@@ -13,26 +13,28 @@ import { cursorText, limit, seq, time } from './query-values.ts';
 import { route } from './route.ts';
 
 const auditQuery = z.strictObject({
-  memoryId: z.optional(idSchema<MemoryId>()),
-  deviceId: z.optional(idSchema<DeviceId>()),
-  kind: z.enum(eventKinds).optional(),
-  from: time.optional(),
-  to: time.optional(),
-  fromSeq: seq.optional(),
-  toSeq: seq.optional(),
-  order: z.enum(['asc', 'desc']).default('desc'),
+  memoryId: z.optional(idSchema<MemoryId>()).register(z.globalRegistry, { description: 'Events of this memory.' }),
+  deviceId: z.optional(idSchema<DeviceId>()).register(z.globalRegistry, { description: 'Events of this device.' }),
+  kind: z.enum(eventKinds).optional().meta({ description: 'Events that did this.' }),
+  from: time.optional().meta({ description: 'Accepted then or later.' }),
+  to: time.optional().meta({ description: 'Accepted then or earlier.' }),
+  fromSeq: seq.optional().meta({ description: 'This seq or a greater one.' }),
+  toSeq: seq.optional().meta({ description: 'This seq or a smaller one.' }),
+  order: z.enum(['asc', 'desc']).default('desc').meta({ description: 'By seq.' }),
   limit: limit(500, 50),
   cursor: cursorText.optional(),
 });
 
-const verdictSchema = z.object({
-  verified: z.boolean(),
-  events: z.int().meta({ description: 'Events that were checked.' }),
-  head: z.int(),
-  headHash: z.string().meta({ description: 'Keep it: a log that was written anew cannot lead to it.' }),
-  brokenAt: z.int().optional().meta({ description: 'The first event that does not hold; head + 1 for the head itself.' }),
-  reason: z.string().optional(),
-});
+const verdictSchema = z
+  .object({
+    verified: z.boolean(),
+    events: z.int().meta({ description: 'Events that were checked.' }),
+    head: z.int(),
+    headHash: z.string().meta({ description: 'Keep it: a log that was written anew cannot lead to it.' }),
+    brokenAt: z.int().optional().meta({ description: 'The first event that does not hold; head + 1 for the head itself.' }),
+    reason: z.string().optional(),
+  })
+  .meta({ id: 'Verdict' });
 
 const position = z.tuple([z.int().min(0)]);
 
@@ -45,6 +47,8 @@ export function registerAuditRoutes(app: FastifyInstance, { db }: { readonly db:
       method: 'GET',
       url: '/audit',
       summary: 'Events by filter. A page may hold fewer than asked, or none, and still have a nextCursor',
+      operationId: 'listEvents',
+      description: 'Everything that was accepted or rejected, newest first unless `order` says otherwise.',
       tag,
       auth: true,
       query: auditQuery,
@@ -63,6 +67,8 @@ export function registerAuditRoutes(app: FastifyInstance, { db }: { readonly db:
       method: 'GET',
       url: '/audit/verify',
       summary: 'Recompute the whole chain: was anything in the log changed?',
+      operationId: 'verifyLog',
+      description: 'Reads the whole log of the user: expensive, and limited for that.',
       tag,
       auth: true,
       perMinute: 30,

@@ -28,6 +28,16 @@ function registerRegister(app: FastifyInstance, access: Access): void {
       method: 'POST',
       url: '/auth/register',
       summary: 'Create an account and begin its first session',
+      operationId: 'register',
+      description:
+        'The first session and its device come with it. A known `device.id` is kept, else one is made; it names this installation in the history.',
+      examples: {
+        'An account and its first device': {
+          email: 'ada@example.org',
+          password: 'a long passphrase',
+          device: { name: 'Laptop', platform: 'linux' },
+        },
+      },
       tag,
       auth: false,
       perMinute: authRates.register,
@@ -46,6 +56,9 @@ function registerLogin(app: FastifyInstance, access: Access): void {
       method: 'POST',
       url: '/auth/login',
       summary: 'Begin a session; a known device id is used again',
+      operationId: 'login',
+      description: 'A wrong e-mail and a wrong password are told alike, in content and in time.',
+      examples: { 'Without a device of its own': { email: 'ada@example.org', password: 'a long passphrase' } },
       tag,
       auth: false,
       perMinute: authRates.login,
@@ -68,6 +81,12 @@ function registerRefresh(app: FastifyInstance, access: Access): void {
       method: 'POST',
       url: '/auth/refresh',
       summary: 'New tokens for a refresh token, which works once',
+      operationId: 'refreshTokens',
+      description:
+        'Refresh tokens rotate. One that is used a second time ends its whole session: somebody else may hold it. Repeating a request whose answer was lost is that, too.',
+      examples: {
+        'The refresh token of register, login or the refresh before': { refreshToken: 'the refreshToken that was given' },
+      },
       tag,
       auth: false,
       perMinute: authRates.refresh,
@@ -86,7 +105,16 @@ function registerRefresh(app: FastifyInstance, access: Access): void {
 function registerLogout(app: FastifyInstance, access: Access): void {
   route(
     app,
-    { method: 'POST', url: '/auth/logout', summary: 'End this session', tag, auth: true, answers: { 204: null } },
+    {
+      method: 'POST',
+      url: '/auth/logout',
+      summary: 'End this session',
+      operationId: 'logout',
+      description: 'Its tokens are refused from then on, on every node, and its sockets close.',
+      tag,
+      auth: true,
+      answers: { 204: null },
+    },
     async ({ principal }) => {
       await access.logout(principal);
       return { status: 204 };

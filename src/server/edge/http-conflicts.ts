@@ -14,11 +14,13 @@ import { cursorText, limit } from './query-values.ts';
 import { route } from './route.ts';
 import { unwrap } from './unwrap.ts';
 
-const sideSchema = z.object({
-  seq: z.int(),
-  device: namedDeviceSchema,
-  value: z.union([z.string(), z.number(), z.boolean(), sourceSchema, z.null()]),
-});
+const sideSchema = z
+  .object({
+    seq: z.int(),
+    device: namedDeviceSchema,
+    value: z.union([z.string(), z.number(), z.boolean(), sourceSchema, z.null()]),
+  })
+  .meta({ id: 'ConflictSide' });
 
 const conflictSchema = z
   .object({
@@ -50,10 +52,15 @@ function registerList(app: FastifyInstance, { db }: MemoryRouteDeps): void {
       method: 'GET',
       url: '/conflicts',
       summary: 'Values that lost against a concurrent write, newest first',
+      operationId: 'listConflicts',
+      description: 'The winner is what the memory says now. Resolved ones say how they ended.',
       tag,
       auth: true,
       query: z.strictObject({
-        status: z.enum(['open', 'resolved']).default('open'),
+        status: z
+          .enum(['open', 'resolved'])
+          .default('open')
+          .meta({ description: 'Those that wait for a decision, or those that had one.' }),
         limit: limit(200, 50),
         cursor: cursorText.optional(),
       }),
@@ -76,9 +83,15 @@ function registerResolve(app: FastifyInstance, { db, memories, accesses, vectors
       method: 'POST',
       url: '/conflicts/:id/resolve',
       summary: 'Keep one of the two values: it is written as a new event, which ends the conflict',
+      operationId: 'resolveConflict',
+      description:
+        '`winner` keeps what is there, `loser` brings the other value back. Also a later write of the register ends a conflict.',
+      examples: { 'Bring the other value back': { keep: 'loser' } },
       tag,
       auth: true,
-      params: z.object({ id: idSchema<ConflictId>() }),
+      params: z.object({
+        id: idSchema<ConflictId>().register(z.globalRegistry, { description: 'Of the conflict.', format: 'uuid' }),
+      }),
       body: z.strictObject({
         keep: z.enum(['winner', 'loser']),
         winnerSeq: z.int().optional().meta({ description: 'The winner that was seen: 409 when there is another one by now.' }),

@@ -19,6 +19,9 @@ export function registerHistoryRoutes(app: FastifyInstance, { db }: { readonly d
       method: 'GET',
       url: '/memories/:id/history',
       summary: 'The events of a memory that changed it, newest first; also of a deleted or erased one',
+      operationId: 'getMemoryHistory',
+      description:
+        'Who changed what, when and where. `seq` is what `restore` and `?at=` take. Of an erased memory the events stay, without their content.',
       tag: 'memories',
       auth: true,
       params: memoryParams,

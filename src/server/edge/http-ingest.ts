@@ -52,26 +52,29 @@ const bodySchema = z
   .refine(
     ({ conversationText, messages }) => (conversationText === undefined) !== (messages === undefined),
     'must have either conversationText or messages',
-  );
+  )
+  .meta({ id: 'Conversation', oneOf: [{ required: ['conversationText'] }, { required: ['messages'] }] });
 
 const messageNumbers = z.array(z.int()).meta({ description: 'The messages that it follows from, by their place from 0.' });
 
-const answerSchema = z.object({
-  created: z.array(memorySchema.extend({ messages: messageNumbers })),
-  updated: z.array(
-    memorySchema.extend({
-      messages: messageNumbers,
-      action: z.enum(['update', 'supersede']),
-      previous: z.object({ content: z.string(), seq: z.int() }).meta({ description: 'What its history keeps.' }),
-    }),
-  ),
-  skipped: z.array(z.object({ content: z.string(), reason: z.enum(skipReasons), memoryId: z.string().optional() })),
-  gated: z.partialRecord(z.enum(gateReasons), z.int()).meta({ description: 'What was taken out before anything was read.' }),
-  extractor: z.enum(['model', 'rules']),
-  model: z.string().nullable(),
-  usage: z.object({ calls: z.int(), inputTokens: z.int(), outputTokens: z.int() }),
-  dryRun: z.boolean(),
-});
+const answerSchema = z
+  .object({
+    created: z.array(memorySchema.extend({ messages: messageNumbers })),
+    updated: z.array(
+      memorySchema.extend({
+        messages: messageNumbers,
+        action: z.enum(['update', 'supersede']),
+        previous: z.object({ content: z.string(), seq: z.int() }).meta({ description: 'What its history keeps.' }),
+      }),
+    ),
+    skipped: z.array(z.object({ content: z.string(), reason: z.enum(skipReasons), memoryId: z.string().optional() })),
+    gated: z.partialRecord(z.enum(gateReasons), z.int()).meta({ description: 'What was taken out before anything was read.' }),
+    extractor: z.enum(['model', 'rules']),
+    model: z.string().nullable(),
+    usage: z.object({ calls: z.int(), inputTokens: z.int(), outputTokens: z.int() }),
+    dryRun: z.boolean(),
+  })
+  .meta({ id: 'IngestReport' });
 
 export function registerIngestRoute(app: FastifyInstance, deps: IngestRouteDeps): void {
   route(
@@ -80,6 +83,17 @@ export function registerIngestRoute(app: FastifyInstance, deps: IngestRouteDeps)
       method: 'POST',
       url: '/memories/ingest',
       summary: 'Memories from a conversation. Each message is read once, however often it is sent',
+      operationId: 'ingestConversation',
+      description:
+        'Secrets and messages of systems are taken out before anything is read. Idempotent by conversation and message: a chat that has grown can be sent again as a whole.',
+      examples: {
+        'A text': { conversationText: 'User: My name is Ada and I live in Bern.\nAssistant: Hello Ada!' },
+        'Messages, to look at what would come of them': {
+          messages: [{ role: 'user', content: 'I prefer tea to coffee.', at: '2026-01-05T09:00:00Z' }],
+          context: { platform: 'example', conversationId: 'c-1', title: 'Drinks' },
+          dryRun: true,
+        },
+      },
       tag: 'memories',
       auth: true,
       bodyLimitBytes: limits.bodyBytes,

@@ -15,7 +15,7 @@ import { readMemoryAt } from '../read/read-memory-at.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { toEntityTag } from './if-match.ts';
 import { memorySchema, memoryToJson, newMemorySchema, toNewFields } from './memory-json.ts';
-import { cursorText, flag, limit, moment, several, time } from './query-values.ts';
+import { cursorText, flag, limit, moment, several, share, time } from './query-values.ts';
 import { route } from './route.ts';
 import { unwrap } from './unwrap.ts';
 
@@ -34,20 +34,26 @@ export interface MemoryVectors {
   keep(userId: UserId, memory: Memory, vector: Float32Array, model: string | undefined): Promise<void>;
 }
 
-export const memoryParams = z.object({ id: idSchema<MemoryId>() });
+export const memoryParams = z.object({
+  id: idSchema<MemoryId>().register(z.globalRegistry, { description: 'Of the memory.', format: 'uuid' }),
+});
 
 const listQuery = z.strictObject({
   type: several(typeSchema).optional(),
   scope: several(scopeSchema).optional(),
   tags: several(tagSchema).optional(),
-  platform: z.optional(text(memoryLimits.sourceTextChars)),
-  conversationId: z.optional(text(memoryLimits.sourceTextChars)),
-  from: time.optional(),
-  to: time.optional(),
-  updatedFrom: time.optional(),
-  minConfidence: z.coerce.number().min(0).max(1).optional(),
-  deleted: flag.optional(),
-  order: z.enum(memoryOrders).default('created'),
+  platform: z
+    .optional(text(memoryLimits.sourceTextChars))
+    .register(z.globalRegistry, { description: '`source.platform` is this.' }),
+  conversationId: z
+    .optional(text(memoryLimits.sourceTextChars))
+    .register(z.globalRegistry, { description: '`source.conversationId` is this.' }),
+  from: time.optional().meta({ description: 'Created then or later.' }),
+  to: time.optional().meta({ description: 'Created then or earlier.' }),
+  updatedFrom: time.optional().meta({ description: 'Updated then or later.' }),
+  minConfidence: share.optional().meta({ description: 'Those without a confidence are left out.' }),
+  deleted: flag.optional().meta({ description: 'Deleted ones in place of live ones.' }),
+  order: z.enum(memoryOrders).default('created').meta({ description: 'Newest first by this.' }),
   limit: limit(200, 50),
   cursor: cursorText.optional(),
 });
@@ -69,10 +75,26 @@ function registerCreate(app: FastifyInstance, { memories, vectors }: MemoryRoute
       method: 'POST',
       url: '/memories',
       summary: 'Create a memory. The same id and body again is answered with 200',
+      operationId: 'createMemory',
+      description:
+        'With an `id` of the caller’s own a retry is safe: the same id and body is answered with 200 and nothing is written.',
+      examples: {
+        'What is needed': { content: 'Prefers short answers', type: 'preference', scope: 'user_global' },
+        'With everything': {
+          id: '0198c0de-0000-7000-8000-000000000001',
+          content: 'Lives in Bern',
+          type: 'fact',
+          scope: 'user_global',
+          tags: ['home'],
+          confidence: 0.9,
+          source: { url: 'https://example.org/chat', platform: 'example', timestamp: '2026-01-05T09:00:00Z', title: 'A chat' },
+        },
+      },
       tag,
       auth: true,
       body: newMemorySchema,
       answers: { 200: memorySchema, 201: memorySchema },
+      answerHeaders: { ETag: true },
       errors: ['memory_exists', 'erased_memory'],
     },
     async ({ principal, body }) => {
@@ -93,11 +115,17 @@ function registerRead(app: FastifyInstance, { db, accesses, vectors }: MemoryRou
       method: 'GET',
       url: '/memories/:id',
       summary: 'One memory, as it is or as it was at a seq or time',
+      operationId: 'getMemory',
+      description: 'Counts one access. A past state has no `ETag`, and is not counted.',
       tag,
       auth: true,
       params: memoryParams,
-      query: z.strictObject({ at: moment.optional(), deleted: flag.optional() }),
+      query: z.strictObject({
+        at: moment.optional().meta({ description: 'As it was after this seq, or at this time.' }),
+        deleted: flag.optional().meta({ description: 'Also when it is deleted.' }),
+      }),
       answers: { 200: memorySchema },
+      answerHeaders: { ETag: false },
       errors: ['unknown_memory', 'erased_memory', 'unknown_seq'],
     },
     async ({ principal: { userId }, params: { id }, query: { at, deleted } }) => {
@@ -124,6 +152,8 @@ function registerList(app: FastifyInstance, { db, accesses, vectors }: MemoryRou
       method: 'GET',
       url: '/memories',
       summary: 'Memories by filter, newest first',
+      operationId: 'listMemories',
+      description: 'All filters have to hold, and every tag has to be there; of `type` and `scope` one of the values.',
       tag,
       auth: true,
       query: listQuery,

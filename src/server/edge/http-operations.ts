@@ -32,7 +32,7 @@ const readySchema = z.object({
   status: z.literal('ready'),
   degraded: z.array(partSchema).optional().meta({ description: 'What is away, and what is done without it.' }),
 });
-const readyQuery = z.object({
+const readyQuery = z.strictObject({
   degraded: z.enum(['ok']).optional().meta({
     description:
       'ok: 200 also where only Redis is away. For balancers: without Redis every node can serve, and all lose it together.',
@@ -47,6 +47,8 @@ export function registerOperations(app: FastifyInstance, { version, missing, deg
       method: 'GET',
       url: '/health',
       summary: 'Is the process alive?',
+      operationId: 'getHealth',
+      description: 'Asks nothing of the database: it answers as long as the process does.',
       tag: 'operations',
       auth: false,
       answers: { 200: healthSchema },
@@ -59,10 +61,13 @@ export function registerOperations(app: FastifyInstance, { version, missing, deg
       method: 'GET',
       url: '/ready',
       summary: 'Can requests be served?',
+      operationId: 'getReadiness',
+      description: 'Looks for the database, its migrations and what else is configured; 503 names in `errors` what is missing.',
       tag: 'operations',
       auth: false,
       query: readyQuery,
       answers: { 200: readySchema },
+      errors: ['unavailable'],
     },
     async ({ query }) => {
       const away = degraded();
@@ -79,6 +84,8 @@ export function registerOperations(app: FastifyInstance, { version, missing, deg
       method: 'GET',
       url: '/metrics',
       summary: 'Counters for Prometheus, in its text format; nothing of any user',
+      operationId: 'getMetrics',
+      description: 'Labels come from fixed lists: no user, no content, no address.',
       tag: 'operations',
       auth: false,
       answers: { 200: { mediaTypes: ['text/plain'] } },
@@ -91,6 +98,8 @@ export function registerOperations(app: FastifyInstance, { version, missing, deg
       method: 'GET',
       url: '/openapi.json',
       summary: 'This document',
+      operationId: 'getOpenApi',
+      description: 'OpenAPI 3.1, made of the schemas that check the requests. `/docs` shows it.',
       tag: 'operations',
       auth: false,
       answers: { 200: z.looseObject({ openapi: z.string() }) },

@@ -63,29 +63,32 @@ export const searchSchema = z
     const missing = query === undefined && (embedding === undefined || mode === 'keyword');
     if (missing)
       context.addIssue({ code: 'custom', path: ['query'], message: 'is needed, or an embedding where the mode is not keyword' });
-  });
+  })
+  .meta({ id: 'Search', anyOf: [{ required: ['query'] }, { required: ['embedding'] }] });
 
-const resultSchema = z.object({
-  memory: memorySchema,
-  score: z.number().meta({ description: 'From 0 to 1; only its order means something.' }),
-  similarity: z.number().optional().meta({ description: 'Cosine, where the semantic search found it.' }),
-  matched: z.array(z.enum(['semantic', 'keyword'])),
-  explanation: z
-    .object({
-      semantic: z.object({ rank: z.int(), similarity: z.number(), share: z.number() }).optional(),
-      keyword: z
-        .object({
-          rank: z.int(),
-          bm25: z.number(),
-          share: z.number(),
-          terms: z.record(z.string(), z.number()),
-          neighbours: z.number(),
-        })
-        .optional(),
-    })
-    .optional()
-    .meta({ description: 'Where the score comes from, when `explain` is true: `share` of each arm, by rank.' }),
-});
+const resultSchema = z
+  .object({
+    memory: memorySchema,
+    score: z.number().meta({ description: 'From 0 to 1; only its order means something.' }),
+    similarity: z.number().optional().meta({ description: 'Cosine, where the semantic search found it.' }),
+    matched: z.array(z.enum(['semantic', 'keyword'])),
+    explanation: z
+      .object({
+        semantic: z.object({ rank: z.int(), similarity: z.number(), share: z.number() }).optional(),
+        keyword: z
+          .object({
+            rank: z.int(),
+            bm25: z.number(),
+            share: z.number(),
+            terms: z.record(z.string(), z.number()),
+            neighbours: z.number(),
+          })
+          .optional(),
+      })
+      .optional()
+      .meta({ description: 'Where the score comes from, when `explain` is true: `share` of each arm, by rank.' }),
+  })
+  .meta({ id: 'SearchResult' });
 
 const answerSchema = z.object({ results: z.array(resultSchema), mode: z.enum(searchModes), tookMs: z.number() });
 
@@ -97,6 +100,18 @@ export function registerSearchRoute(app: FastifyInstance, { searcher, vectors, a
       method: 'POST',
       url: '/memories/search',
       summary: 'Find memories by meaning, by words, or both',
+      operationId: 'searchMemories',
+      description:
+        'Hybrid by default. With an `embedding` the caller’s own vector is compared, of the model that `embeddingModel` names. Of `type` and `scope` one value or a list.',
+      examples: {
+        'A question': { query: 'where does she live?' },
+        'Words alone, in facts of a site': {
+          query: 'train',
+          mode: 'keyword',
+          limit: 5,
+          filter: { type: 'fact', scope: ['site'], tags: ['travel'] },
+        },
+      },
       tag: 'memories',
       auth: true,
       body: searchSchema,

@@ -44,6 +44,19 @@ function registerHello(app: FastifyInstance, deps: SyncHelloDeps): void {
       method: 'POST',
       url: '/memories/sync/hello',
       summary: 'What HELLO is on the socket: registers the device, records its cursor, answers with WELCOME or RESET',
+      operationId: 'syncHello',
+      description:
+        'A device id that is new becomes a further replica of this session. RESET is an answer, not an error: start from a snapshot, and keep the outbox.',
+      examples: {
+        'A new device': {
+          protocol: 1,
+          device: '0198c0de-0000-7000-8000-00000000000d',
+          epoch: null,
+          cursor: 0,
+          lastCounter: 0,
+          now: 1764000000000,
+        },
+      },
       tag,
       auth: true,
       // As in a frame, what is not known is ignored.
@@ -105,10 +118,14 @@ function registerSnapshot(app: FastifyInstance, { db }: SyncHelloDeps): void {
       method: 'GET',
       url: '/memories/sync/snapshot',
       summary: 'A page of the memories as they stand, newest id first. The header sync-cursor is where the log goes on behind it',
+      operationId: 'getSyncSnapshot',
+      description:
+        'With `Accept: application/msgpack` the binary frame. Go on with `after` = `next` and the same `at` until `next` is null, then read the updates from `Sync-Cursor`.',
       tag,
       auth: true,
       query: snapshotQuery,
       answers: { 200: { json: snapshotSchema, mediaTypes: [binaryMediaType] } },
+      answerHeaders: { 'Sync-Cursor': true },
       errors: ['cursor_ahead', 'cursor_expired'],
     },
     async ({ principal: { userId }, query: { at: begun, after = null, limit: maxMemories }, request }) => {

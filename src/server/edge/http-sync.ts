@@ -57,17 +57,24 @@ function registerUpdates(app: FastifyInstance, { db, access, vectors }: SyncRout
       url: '/memories/sync/updates',
       summary:
         'What changed after a cursor: memories as they stand, or form=events; Accept: application/msgpack for a DELTA frame',
+      operationId: 'getSyncUpdates',
+      description:
+        'Without a cursor from the start. `changes` has each memory once a page, as it stands now; `events` has the log itself. Go on with `cursor` until `done`. The binary frame has its cursor in `Sync-Cursor`.',
       tag,
       auth: true,
       query: z.strictObject({
-        cursor: cursorText.optional(),
+        cursor: cursorText.optional().meta({ description: 'The `cursor` of the answer before, or of hello.' }),
         limit: limit(1_000, 500).meta({ description: 'Events to go through.' }),
-        form: z.enum(['changes', 'events']).default('changes'),
+        form: z
+          .enum(['changes', 'events'])
+          .default('changes')
+          .meta({ description: 'Memories as they stand, or the events themselves.' }),
         device: z
           .optional(idSchema<DeviceId>())
           .meta({ description: 'Has applied the log up to the cursor: kept as its sync lag.' }),
       }),
       answers: { 200: { json: updatesSchema, mediaTypes: [binaryMediaType] } },
+      answerHeaders: { 'Sync-Cursor': false },
       errors: ['cursor_ahead', 'epoch_mismatch', 'cursor_expired', 'too_many_devices'],
     },
     async ({ principal, query, request }) => {
@@ -109,6 +116,28 @@ function registerPush(app: FastifyInstance, { push, access }: SyncRouteDeps): vo
       method: 'POST',
       url: '/memories/sync/push',
       summary: 'Ops of a device, as a PUSH frame holds them. Safe to repeat: known counters are answered with what was recorded',
+      operationId: 'syncPush',
+      description:
+        'The i-th op has the counter `firstCounter + i`. An op that cannot be applied is an event with the outcome `rejected` and does not hold up those behind it.',
+      examples: {
+        'A new memory': {
+          device: '0198c0de-0000-7000-8000-00000000000d',
+          firstCounter: 1,
+          base: 0,
+          ops: [
+            {
+              memoryId: '0198c0de-0000-7000-8000-000000000002',
+              hlc: '1764000000000-0',
+              patch: [
+                { op: 'add', path: '/content', value: 'Prefers tea' },
+                { op: 'add', path: '/type', value: 'preference' },
+                { op: 'add', path: '/scope', value: 'user_global' },
+                { op: 'add', path: '/tags/drinks', value: true },
+              ],
+            },
+          ],
+        },
+      },
       tag,
       auth: true,
       body: z.strictObject({ device: idSchema<DeviceId>(), ...pushBody }),

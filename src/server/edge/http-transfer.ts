@@ -39,20 +39,22 @@ const importQuery = z.strictObject({
 });
 
 const exportQuery = z.strictObject({
-  format: z.enum(exportFormats).default('ndjson'),
+  format: z.enum(exportFormats).default('ndjson').meta({ description: 'What the file is.' }),
   deleted: flag.optional().meta({ description: 'Deleted ones too, marked as such; an import passes over them.' }),
 });
 
-const importAnswer = z.object({
-  imported: z.int(),
-  updated: z.int(),
-  skipped: z.int(),
-  skippedBecause: z.record(z.string(), z.int()),
-  failed: z
-    .array(z.object({ index: z.int(), place: z.string(), code: z.string(), path: z.string(), message: z.string() }))
-    .meta({ description: `The first ${transferLimits.listedFailures}; index counts the records of the file from 0.` }),
-  failedCount: z.int(),
-});
+const importAnswer = z
+  .object({
+    imported: z.int(),
+    updated: z.int(),
+    skipped: z.int(),
+    skippedBecause: z.record(z.string(), z.int()),
+    failed: z
+      .array(z.object({ index: z.int(), place: z.string(), code: z.string(), path: z.string(), message: z.string() }))
+      .meta({ description: `The first ${transferLimits.listedFailures}; index counts the records of the file from 0.` }),
+    failedCount: z.int(),
+  })
+  .meta({ id: 'ImportReport' });
 
 export function registerTransferRoutes(api: FastifyInstance, deps: TransferRouteDeps): void {
   // In a scope of its own: here bodies, JSON too, reach the route as streams.
@@ -73,6 +75,18 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
       url: '/memories/import',
       summary:
         'Memories and conversations from a file. A record that fails is named, the others go in; records with ids are added once',
+      operationId: 'importMemories',
+      description:
+        'Takes what an export wrote, and files of others: the browser extension’s records, ChatGPT, Claude, mem0, the MCP memory server, CSV, Markdown. JSON is a list of memories, or an object with `memories` and `deduplicate`. `failed` says of each record that was not taken where it stands and why.',
+      examples: {
+        'Two memories': {
+          memories: [
+            { content: 'Prefers tea', type: 'preference', scope: 'user_global' },
+            { content: 'Has a dog', type: 'fact', scope: 'user_global' },
+          ],
+          deduplicate: true,
+        },
+      },
       tag,
       auth: true,
       query: importQuery,
@@ -83,6 +97,8 @@ function registerImport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
       errors: ['overloaded'],
     },
     async ({ principal, query, body, request }) => {
+      // SEC-3: what says of itself that it is too large is not read until it is.
+      if (Number(request.headers['content-length']) > transferLimits.fileBytes) throw new AppError('too_large');
       const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
       const format = query.format ?? formatByMediaType[mediaType] ?? null;
       const asked: ImportRequest = { format, deduplicate: query.deduplicate === true, ingest: query.ingest === true };
@@ -156,10 +172,14 @@ function registerExport(app: FastifyInstance, { transfer }: TransferRouteDeps): 
       method: 'GET',
       url: '/memories/export',
       summary: 'The memories as a file, which an import takes back',
+      operationId: 'exportMemories',
+      description:
+        'Streamed, newest first. An import of any of the formats gives the same memories. The media type is that of `format`.',
       tag,
       auth: true,
       query: exportQuery,
       answers: { 200: { mediaTypes: Object.values(exportFiles).map(({ mediaType }) => mediaType.replace(/;.*/, '')) } },
+      answerHeaders: { 'Content-Disposition': true },
     },
     ({ principal: { userId }, query: { format, deleted } }) => {
       const { mediaType, extension } = exportFiles[format];

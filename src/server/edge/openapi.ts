@@ -1,117 +1,109 @@
-/** The OpenAPI 3.1 document, made of the schemas that check the requests. */
+/** The OpenAPI 3.1 document, made of the schemas that check the requests and shape the answers. */
 import { z } from 'zod';
 import { type ErrorCode, errorTable } from '../../core/errors.ts';
-import { problemMediaType } from './problem.ts';
-import type { Answers, DeclaredRoute } from './route.ts';
-
-type Json = Readonly<Record<string, unknown>>;
-type Direction = 'input' | 'output';
-
-const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  code: z.enum(Object.keys(errorTable)),
-  detail: z.string(),
-  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  requestId: z.string(),
-});
+import { toOperation } from './openapi-operation.ts';
+import { createSchemaWriter, type Json, type SchemaWriter } from './openapi-schemas.ts';
+import { apiDescription, syncSocketDescription, tagTexts } from './openapi-texts.ts';
+import type { DeclaredRoute } from './route.ts';
+import { frameSchemas, syncSocketPath } from './sync-socket-door.ts';
 
 export function createOpenApi(routes: readonly DeclaredRoute[], version: string): Json & { readonly openapi: string } {
-  const schemas = new Map<string, unknown>();
-  const toSchema = createSchemaWriter(schemas);
-  schemas.set('Problem', toSchema(problemSchema, 'output'));
+  const writer = createSchemaWriter();
+  writer.write(problemSchema, 'output');
+  // What is read has the plain name where what is written differs from it.
+  for (const { spec } of routes) for (const schema of answerSchemas(spec)) writer.write(schema, 'output');
   const paths = new Map<string, Record<string, unknown>>();
   for (const { path, spec } of routes) {
     const key = path.replace(/:(\w+)/g, '{$1}');
-    paths.set(key, { ...paths.get(key), [spec.method.toLowerCase()]: toOperation(spec, toSchema) });
+    paths.set(key, { ...paths.get(key), [spec.method.toLowerCase()]: toOperation({ path, spec }, writer) });
   }
+  paths.set(syncSocketPath, { get: syncSocketOperation(writer) });
   return {
     openapi: '3.1.0',
-    info: { title: 'AIBrain Server', version, license: { name: 'MIT', identifier: 'MIT' } },
+    info: {
+      title: 'AIBrain Server',
+      version,
+      summary: 'Memories of one person for all assistants: kept as events, found by meaning, in step on all devices.',
+      description: apiDescription,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'The server that this document comes from' }],
+    externalDocs: { url: '/docs/PROTOCOL.md', description: 'The sync protocol: frames and rules' },
+    tags: tagTexts,
     paths: Object.fromEntries(paths),
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
-      schemas: Object.fromEntries(schemas),
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'The `token` of register, login or refresh, or an API key.',
+        },
+      },
+      schemas: Object.fromEntries([...writer.components].sort(([a], [b]) => (a < b ? -1 : 1))),
+    },
+    'x-error-codes': errorTable,
+  };
+}
+
+const problemSchema = z
+  .object({
+    type: z.string().meta({ description: '`urn:aibrain:problem:<code>`' }),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]).meta({ description: 'Stable: decide by this.' }),
+    detail: z.string().meta({ description: 'For people; its wording may change.' }),
+    errors: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'The fields that are wrong, dotted, as in `source.title` or `ops.3.hlc`; empty: the whole.' }),
+    requestId: z.string().meta({ description: 'The header `X-Request-Id`.' }),
+    expected: z.int().optional().meta({ description: 'Of `counter_gap`: the counter to push from.' }),
+    retryAfterSeconds: z.int().optional().meta({ description: 'The header `Retry-After`, where what is asked says how long.' }),
+  })
+  .meta({
+    id: 'Problem',
+    description: 'An error (RFC 9457).',
+    examples: [
+      {
+        type: 'urn:aibrain:problem:invalid_request',
+        title: errorTable.invalid_request.title,
+        status: 400,
+        code: 'invalid_request',
+        detail: errorTable.invalid_request.cause,
+        errors: [{ path: 'content', message: 'must not be empty' }],
+        requestId: '5f0c7a52-3f7e-4d55-9a5e-0f8f4b0a7f11',
+      },
+    ],
+  });
+
+function answerSchemas({ answers }: DeclaredRoute['spec']): readonly z.ZodType[] {
+  return Object.values(answers).flatMap((answer) => {
+    if (answer === null) return [];
+    return 'mediaTypes' in answer ? (answer.json ?? []) : answer;
+  });
+}
+
+/** OpenAPI knows no sockets: the upgrade is a GET, and the frames stand beside it. */
+function syncSocketOperation(writer: SchemaWriter): Json {
+  return {
+    operationId: 'openSyncSocket',
+    summary: 'WebSocket: a device in step with the log, frame by frame',
+    description: syncSocketDescription,
+    tags: ['sync'],
+    security: [],
+    parameters: [],
+    externalDocs: { url: '/docs/PROTOCOL.md', description: 'Frames, their binary form, and the rules' },
+    responses: {
+      101: { description: 'The socket is open, and waits for HELLO.' },
+      404: {
+        description: '`not_found`: the request asks for no upgrade.',
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    },
+    'x-websocket': {
+      fromClient: writer.write(frameSchemas.fromClient, 'input'),
+      fromServer: writer.write(frameSchemas.fromServer, 'output'),
     },
   };
-}
-
-type SchemaWriter = (schema: z.ZodType, direction: Direction) => Json;
-
-/** Schemas with an id (`.meta({ id })`) become components, the others stand where they are used. */
-function createSchemaWriter(components: Map<string, unknown>): SchemaWriter {
-  return (schema, direction) => {
-    const text = JSON.stringify(z.toJSONSchema(schema, { io: direction, unrepresentable: 'any' }));
-    const { $schema, $defs, ...json } = JSON.parse(text.replaceAll('#/$defs/', '#/components/schemas/'));
-    for (const [id, definition] of Object.entries($defs ?? {})) if (!components.has(id)) components.set(id, definition);
-    return json;
-  };
-}
-
-function toOperation(spec: DeclaredRoute['spec'], toSchema: SchemaWriter): Json {
-  return {
-    summary: spec.summary,
-    tags: [spec.tag],
-    security: spec.auth ? [{ bearer: [] }] : [],
-    parameters: [...toParameters(spec.params, 'path', toSchema), ...toParameters(spec.query, 'query', toSchema)],
-    ...(spec.body !== undefined && {
-      requestBody: {
-        required: true,
-        content: toContent(toSchema(spec.body, 'input'), spec.bodyTypes ?? ['application/json']),
-      },
-    }),
-    responses: { ...toAnswers(spec.answers, toSchema), ...toProblems(errorsOf(spec)) },
-  };
-}
-
-function toParameters(schema: z.ZodType | undefined, place: 'path' | 'query', toSchema: SchemaWriter): readonly Json[] {
-  if (schema === undefined) return [];
-  const { properties = {}, required = [] } = toSchema(schema, 'input') as { properties?: Json; required?: readonly string[] };
-  return Object.entries(properties).map(([name, value]) => ({
-    name,
-    in: place,
-    required: place === 'path' || required.includes(name),
-    schema: value,
-  }));
-}
-
-function toAnswers(answers: Answers, toSchema: SchemaWriter): Json {
-  return Object.fromEntries(
-    Object.entries(answers).map(([status, answer]) => {
-      const description = Number(status) === 201 ? 'Created' : 'Done';
-      if (answer === null) return [status, { description }];
-      if (!('mediaTypes' in answer)) return [status, { description, content: toContent(toSchema(answer, 'output')) }];
-      const json = answer.json === undefined ? {} : toContent(toSchema(answer.json, 'output'));
-      return [status, { description, content: { ...toContent({}, answer.mediaTypes), ...json } }];
-    }),
-  );
-}
-
-function toContent(schema: Json, mediaTypes: readonly string[] = ['application/json']): Json {
-  return Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema }]));
-}
-
-/** What the route names, and what follows from what it takes. */
-function errorsOf(spec: DeclaredRoute['spec']): readonly ErrorCode[] {
-  const codes: ErrorCode[] = [...(spec.errors ?? [])];
-  if (spec.params !== undefined || spec.query !== undefined || spec.body !== undefined) codes.push('invalid_request');
-  if (spec.body !== undefined) codes.push('invalid_json', 'too_large', 'unsupported_media_type');
-  if (spec.auth) codes.push('unauthorized', 'device_revoked');
-  if (spec.perMinute !== undefined) codes.push('rate_limited');
-  return [...new Set<ErrorCode>([...codes, 'internal_error', 'unavailable'])];
-}
-
-/** One answer a status; its description lists the codes. */
-function toProblems(codes: readonly ErrorCode[]): Json {
-  const statuses = [...new Set(codes.map((code) => errorTable[code].status))].sort((a, b) => a - b);
-  return Object.fromEntries(
-    statuses.map((status) => {
-      const lines = codes
-        .filter((code) => errorTable[code].status === status)
-        .map((code) => `\`${code}\`: ${errorTable[code].cause}`);
-      const content = toContent({ $ref: '#/components/schemas/Problem' }, [problemMediaType]);
-      return [status, { description: lines.join('\n\n'), content }];
-    }),
-  );
 }

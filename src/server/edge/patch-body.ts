@@ -35,6 +35,7 @@ export const patchSchema = z
       z.strictObject({ op: z.enum(['copy', 'move']), from, path }),
     ]),
   )
-  .max(maxPatchOperations);
+  .max(maxPatchOperations)
+  .meta({ id: 'MemoryPatch' });
 
 export const toOperations = (patch: z.output<typeof patchSchema>): readonly Operation[] => patch as readonly Operation[];

@@ -6,11 +6,12 @@
  *       async ({ params, principal }) => ({ status: 200, body: await deps.things.read(principal.userId, params.id) }));
  */
 import type { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, preParsingHookHandler } from 'fastify';
 import type { z } from 'zod';
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { Principal } from '../access/principal.ts';
 import { toFieldErrors } from './field-errors.ts';
+import type { AnswerHeader, RequestHeader } from './header-texts.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -37,6 +38,10 @@ export interface RouteSpec<Params, Query, Body, Given extends Answers, Auth exte
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
   readonly summary: string;
+  /** What a caller has to know beyond the summary, in Markdown. */
+  readonly description?: string;
+  /** What generated clients call it. Default: made of method and path. */
+  readonly operationId?: string;
   /** The section of the documentation. */
   readonly tag: string;
   /** Whether a token is needed. */
@@ -46,11 +51,17 @@ export interface RouteSpec<Params, Query, Body, Given extends Answers, Auth exte
   readonly body?: Body;
   /** Media types that the body may have. Default: application/json. */
   readonly bodyTypes?: readonly string[];
+  /** Bodies that are accepted as they stand here, by a name for people. */
+  readonly examples?: Readonly<Record<string, unknown>>;
+  /** The headers that the handler reads. */
+  readonly requestHeaders?: readonly RequestHeader[];
   /** Default: BODY_LIMIT_BYTES. */
   readonly bodyLimitBytes?: number;
   /** Requests of one address in a minute. */
   readonly perMinute?: number;
   readonly answers: Given;
+  /** Of answers that succeed; true: of every one of them. */
+  readonly answerHeaders?: Readonly<Partial<Record<AnswerHeader, boolean>>>;
   /** Beyond those that follow from the rest: unauthorized, invalid_request, too_large, internal_error … */
   readonly errors?: readonly ErrorCode[];
 }
@@ -84,6 +95,11 @@ export interface DeclaredRoute {
   readonly spec: AnySpec;
 }
 
+function authenticateFirst(app: FastifyInstance): preParsingHookHandler {
+  return (request, reply, payload, done) =>
+    app.authenticate.call(app, request, reply, (error?: Error) => done(error ?? null, payload));
+}
+
 export function route<
   const Given extends Answers,
   Auth extends boolean,
@@ -100,7 +116,8 @@ export function route<
   app.route({
     method: spec.method,
     url: spec.url,
-    onRequest: spec.auth ? [app.authenticate] : [],
+    // Behind the limits of the address, which count what is refused too, and before the body is read.
+    preParsing: spec.auth ? [authenticateFirst(app)] : [],
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
     async handler(request, reply) {

@@ -1,11 +1,14 @@
 /** `WS /api/v1/sync`: upgrades, and the sockets of this process. */
 import websocket from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
+import { AppError } from '../../core/errors.ts';
 import type { Access } from '../access/access.ts';
 import type { Draining } from './draining.ts';
 import { startEndedPoll } from './ended-poll.ts';
 import { comeBackWithinMs, leaveInTurn } from './leave-in-turn.ts';
 import type { SyncMetrics } from './metrics.ts';
+import { sendProblem } from './problem.ts';
+import { syncSocketPath } from './sync-socket-door.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 
 export interface SyncSocketDeps extends Omit<ConnectionDeps, 'onFault' | 'onRepair' | 'access'> {
@@ -35,16 +38,22 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
       socket.terminate();
     },
   });
-  app.get<{ Querystring: { token?: string } }>('/api/v1/sync', { websocket: true }, (socket, request) => {
-    const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
-    // Which user it was the request id tells whoever has to know.
-    const onRepair = (): void => request.log.warn('the state hash of a device differed: it asks for a snapshot');
-    const connection = new SyncConnection({ ...deps, onFault, onRepair }, socket, request.query.token ?? null);
-    connections.add(connection);
-    socket.on('close', () => connections.delete(connection));
-    connection.start();
-    // Who comes now came through a balancer that has not heard yet.
-    if (deps.draining.isOn) void connection.leave(Math.round(random() * comeBackWithinMs));
+  app.route<{ Querystring: { token?: string } }>({
+    method: 'GET',
+    url: syncSocketPath,
+    // A request that asks for no upgrade; without this its answer would be an empty one.
+    handler: (request, reply) => sendProblem(new AppError('not_found', 'Here is a WebSocket only.'), request, reply),
+    wsHandler: (socket, request) => {
+      const onFault = (error: unknown): void => request.log.error({ err: error }, 'sync socket');
+      // Which user it was the request id tells whoever has to know.
+      const onRepair = (): void => request.log.warn('the state hash of a device differed: it asks for a snapshot');
+      const connection = new SyncConnection({ ...deps, onFault, onRepair }, socket, request.query.token ?? null);
+      connections.add(connection);
+      socket.on('close', () => connections.delete(connection));
+      connection.start();
+      // Who comes now came through a balancer that has not heard yet.
+      if (deps.draining.isOn) void connection.leave(Math.round(random() * comeBackWithinMs));
+    },
   });
   // Half of the time: what is under way on the last of them needs some, too.
   deps.draining.onBegin(() => leave(deps.config.drainSeconds * 500));

@@ -124,6 +124,26 @@ describeOnEachEngine('bad input', (open) => {
     expect(await api.head()).toBe(1);
   });
 
+  it('[SEC-2] a number in a query is its digits, not all that a language reads as one', async () => {
+    const api = await login();
+    for (const text of ['', ' 5', '5 ', '+5', '1e1', '0x10', '5.0', '٥']) {
+      for (const [path, name] of [
+        ['/memories', 'limit'],
+        ['/audit', 'fromSeq'],
+        ['/auth/devices', 'limit'],
+        ['/memories/sync/snapshot', 'at'],
+      ] as const) {
+        const { status, body } = await api.get(`${path}?${name}=${encodeURIComponent(text)}`);
+        expect([status, body.errors?.[0]?.path], `${path} ${name}=${text}`).toEqual([400, name]);
+      }
+    }
+    for (const text of ['', ' 0.5', '.5', '0x1', '1.5', 'Infinity']) {
+      const { status, body } = await api.get(`/memories?minConfidence=${encodeURIComponent(text)}`);
+      expect([status, body.errors?.[0]?.path], text).toEqual([400, 'minConfidence']);
+    }
+    expect((await api.get('/memories?limit=5&minConfidence=5e-1')).status).toBe(200);
+  });
+
   it('[SEC-2] no bad push is written, not in part either', async () => {
     const api = await login();
     for (const bad of badPushes) await expectRefused(api, 'POST', '/memories/sync/push', bad);
