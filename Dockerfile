@@ -8,6 +8,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.base.json ./
 COPY migrations ./migrations
+COPY docs ./docs
+COPY build ./build
 COPY src ./src
 COPY build ./build
 COPY docs ./docs
@@ -25,7 +27,9 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/migrations ./migrations
-COPY --from=build /app/dist ./dist
+COPY --from=build /app/dist/embedded-template ./dist/embedded-template
+COPY --from=build /app/dist/docs ./dist/docs
+COPY --from=build /app/dist/src ./dist/src
 # The only place that is written to, beside the folder for temporary files. A new named volume takes over its owner.
 RUN install -d -o node -g node -m 700 /data
 USER node

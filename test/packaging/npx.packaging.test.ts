@@ -36,9 +36,11 @@ it('[house] the package has what a server needs, and nothing of the tests, the s
   const paths = packed.files.map(({ path }) => path);
   const migrations = (await readdir(join(root, 'migrations'))).map((name) => `migrations/${name}`);
   expect(paths).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', '.env.example', ...migrations]));
-  expect(paths).toEqual(expect.arrayContaining(['dist/src/server/cli.js', 'dist/client/index.js', 'docs/DEPLOY.md']));
+  expect(paths).toEqual(
+    expect.arrayContaining(['dist/src/server/cli.js', 'dist/client/index.js', 'dist/docs/docs-page.js', 'docs/DEPLOY.md']),
+  );
   expect(paths.filter((path) => /^dist\/embedded-template\/pglite-.*\.tar\.gz$/.test(path))).toHaveLength(1);
-  const folders = /^(dist\/(client|embedded-template|src)|docs|migrations|deploy)\//;
+  const folders = /^(dist\/(client|docs|embedded-template|src)|docs|migrations|deploy)\//;
   const others = paths.filter((path) => !folders.test(path));
   expect(others.sort()).toEqual(['.env.example', 'LICENSE', 'README.md', 'package.json']);
 });

@@ -44,7 +44,7 @@ export interface Container {
 
 export interface Builder extends AsyncDisposable {
   readonly image: Image;
-  /** A volume with the files and the owner that the image has in its place. */
+  /** A new volume, with the files and the owner that the image has in its place; it takes the place of one before. */
   createVolume(path: string): Promise<void>;
   /** As `docker run --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /tmp` does, without --init. */
   run(env: Readonly<Record<string, string>>, command?: readonly string[]): Promise<Container>;
@@ -248,7 +248,14 @@ function createBuilder(namespace: Namespace, root: string, image: Image): Builde
     image,
     async createVolume(path) {
       await mountOnce();
-      await namespace.sh('cp -a "$1$3" "$2-volume"; mount --bind "$2-volume" "$2$3"', root, running, path);
+      await namespace.sh(
+        `volume=$(mktemp -d "$2-volume-XXXXXX"); cp -a "$1$3/." "$volume"
+         chown --reference="$1$3" "$volume"; chmod --reference="$1$3" "$volume"
+         mount --bind "$volume" "$2$3"`,
+        root,
+        running,
+        path,
+      );
     },
     async run(env, command = image.command) {
       const child = await start(env, [...image.entrypoint, ...command]);

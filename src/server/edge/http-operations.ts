@@ -32,7 +32,7 @@ const readySchema = z.object({
   status: z.literal('ready'),
   degraded: z.array(partSchema).optional().meta({ description: 'What is away, and what is done without it.' }),
 });
-const readyQuery = z.object({
+const readyQuery = z.strictObject({
   degraded: z.enum(['ok']).optional().meta({
     description:
       'ok: 200 also where only Redis is away. For balancers: without Redis every node can serve, and all lose it together.',
