@@ -8,8 +8,6 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.base.json ./
 COPY migrations ./migrations
-COPY docs ./docs
-COPY build ./build
 COPY src ./src
 COPY build ./build
 COPY docs ./docs

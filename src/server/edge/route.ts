@@ -114,7 +114,12 @@ export type Answer<Given extends Answers, Status extends keyof Given & number> =
 type AnySpec = RouteSpec<z.ZodType, z.ZodType, z.ZodType, Answers, boolean>;
 
 export interface DeclaredRoute {
-  export function route<
+  /** With the prefix of where it was registered. */
+  readonly path: string;
+  readonly spec: AnySpec;
+}
+
+export function route<
   const Given extends Answers,
   Auth extends boolean,
   Params extends z.ZodType = z.ZodUndefined,
