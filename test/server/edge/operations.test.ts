@@ -95,6 +95,7 @@ describeOnEachEngine('operations', (open) => {
       }
       const open = operations().filter(({ operation }) => operation.security.length === 0);
       expect(open.map(({ path }) => path).sort()).toEqual([
+        '/.well-known/jwks.json',
         '/api/v1/auth/login',
         '/api/v1/auth/refresh',
         '/api/v1/auth/register',
