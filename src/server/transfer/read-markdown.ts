@@ -9,7 +9,7 @@ import { isObject, shorten } from './values.ts';
 export const markdownMark = { before: '<!-- aibrain ', after: ' -->' } as const;
 
 const bullet = /^[-*+] (?:\[[ xX]\] )?|^\d{1,9}[.)] /;
-const heading = /^(#{1,6})\s+(.+?)\s*#*\s*$/;
+const heading = /^(#{1,6})[ \t]([^\n]*)$/;
 
 interface OpenItem {
   readonly line: number;
@@ -40,9 +40,10 @@ export async function* readMarkdown(bytes: Bytes): AsyncGenerator<Item> {
     } else {
       if (open !== null) yield close(open);
       open = null;
-      if (title?.[1] !== undefined && title[2] !== undefined) {
+      const name = withoutClosing(title?.[2] ?? '');
+      if (title?.[1] !== undefined && name !== '') {
         const level = title[1].length;
-        headings = [...headings.filter((above) => above.level < level), { level, text: title[2] }];
+        headings = [...headings.filter((above) => above.level < level), { level, text: name }];
       }
     }
   }
@@ -84,4 +85,11 @@ function parseMark(json: string): Readonly<Record<string, unknown>> | null {
   } catch {
     return null;
   }
+}
+
+/** `## Name ##`. Character by character: an expression for it would try every way to share out the spaces of a long line. */
+function withoutClosing(text: string): string {
+  let end = text.trimEnd().length;
+  while (text[end - 1] === '#') end--;
+  return text.slice(0, end).trim();
 }
