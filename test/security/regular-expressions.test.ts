@@ -32,7 +32,7 @@ const unique = [...new Map(found.map((one) => [`/${one.pattern}/${one.flags}`, o
 
 describe('[SEC-9] regular expressions', () => {
   it('[SEC-9] the checker finds one that backtracks', async () => {
-    expect((await check('^(a+)+$', '')).complexity?.type).toBe('exponential');
+    expect(await kindOf('^(a+)+$', '')).toBe('exponential');
   });
 
   it('[SEC-9] all of them are found, and none is put together from text', () => {
@@ -44,14 +44,18 @@ describe('[SEC-9] regular expressions', () => {
     const powers: string[] = [];
     for (const { path, pattern, flags } of unique) {
       // Unicode sets are beyond it; the classes that they name do not change how it backtracks.
-      const verdict = await check(pattern, flags.replace('v', 'u'), { timeout: 10_000, attackTimeout: 500 });
-      const kind = verdict.status === 'safe' ? 'safe' : (verdict.complexity?.type ?? 'unknown');
+      const kind = await kindOf(pattern, flags.replace('v', 'u'));
       expect(kind, `${path}: /${pattern}/`).not.toBe('exponential');
       if (kind === 'polynomial') powers.push(path);
     }
     expect([...new Set(powers)].filter((path) => !Object.hasOwn(boundOfText, path))).toEqual([]);
   }, 600_000);
 });
+
+async function kindOf(pattern: string, flags: string): Promise<string> {
+  const verdict = await check(pattern, flags, { timeout: 10_000, attackTimeout: 500 });
+  return verdict.status === 'vulnerable' ? verdict.complexity.type : verdict.status;
+}
 
 function sourcesIn(folder: string): readonly string[] {
   const entries = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' });

@@ -30,7 +30,7 @@ export async function* readMarkdown(bytes: Bytes): AsyncGenerator<Item> {
     }
     size += text.length;
     const indented = /^(?: {2,}|\t)/.test(text);
-    const title = heading.exec(text);
+    const title = headingOf(text);
     if (bullet.test(text) || (open === null && /^\s+/.test(text) && bullet.test(text.trimStart()))) {
       if (open !== null) yield close(open);
       size = text.length;
@@ -40,11 +40,7 @@ export async function* readMarkdown(bytes: Bytes): AsyncGenerator<Item> {
     } else {
       if (open !== null) yield close(open);
       open = null;
-      const name = withoutClosing(title?.[2] ?? '');
-      if (title?.[1] !== undefined && name !== '') {
-        const level = title[1].length;
-        headings = [...headings.filter((above) => above.level < level), { level, text: name }];
-      }
+      if (title !== null) headings = [...headings.filter((above) => above.level < title.level), title];
     }
   }
   if (open !== null) yield close(open);
@@ -85,6 +81,12 @@ function parseMark(json: string): Readonly<Record<string, unknown>> | null {
   } catch {
     return null;
   }
+}
+
+function headingOf(line: string): { readonly level: number; readonly text: string } | null {
+  const [, marks = '', rest = ''] = heading.exec(line) ?? [];
+  const text = withoutClosing(rest);
+  return text === '' ? null : { level: marks.length, text };
 }
 
 /** `## Name ##`. Character by character: an expression for it would try every way to share out the spaces of a long line. */
