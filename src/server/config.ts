@@ -415,7 +415,7 @@ function unsafeInProduction(config: Config): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   if (config.jwtSecret === null && config.jwtKeys === null) {
     problems.push(
-      'JWT_SECRET (or JWT_KEYS) must be set when NODE_ENV is production: at least 32 bytes, as `openssl rand -base64 32` writes it',
+      'JWT_SECRET must be set (or JWT_KEYS) when NODE_ENV is production: at least 32 bytes, as `openssl rand -base64 32` writes it',
     );
   }
   if (config.rateLimit === 'off') problems.push('RATE_LIMIT must be on when NODE_ENV is production');

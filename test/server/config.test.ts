@@ -142,6 +142,19 @@ describe('configuration', () => {
     expect(problemsOf({ PORT: 'x', LOG_LEVEL: 'loud', HEAD_POLL_MS: '0' })).toHaveLength(3);
   });
 
+  it('[SEC-8] production refuses * as the origin that may call: tokens are credentials', () => {
+    const env = { JWT_SECRET: secret, CORS_ORIGIN: '*' };
+    expect(problemsOf(env)).toEqual([]);
+    expect(problemsOf({ ...env, NODE_ENV: 'production' })).toEqual([expect.stringMatching(/^CORS_ORIGIN must name the origins/)]);
+    const named = 'https://example.org,chrome-extension://*,moz-extension://*';
+    expect(problemsOf({ ...env, NODE_ENV: 'production', CORS_ORIGIN: named })).toEqual([]);
+    expect(problemsOf({ ...env, CORS_ORIGIN: 'https://*' })).toHaveLength(1);
+  });
+
+  it('production is content with token keys in place of a secret', () => {
+    expect(problemsOf({ NODE_ENV: 'production', JWT_KEYS: 'keys.json' })).toEqual([]);
+  });
+
   it('production needs a secret and keeps its limits', () => {
     const problems = problemsOf({ NODE_ENV: 'production', RATE_LIMIT: 'off' });
     expect(problems).toStrictEqual([

@@ -14,19 +14,6 @@ export interface SecurityHeadersOptions {
 /** An answer of the API is no page: it loads nothing, runs nothing, and stands in no frame. */
 const apiPolicy = { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] };
 
-/** For a page of this server with scripts and styles in files of this server: put it in that answer's `content-security-policy`. */
-export const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join(';');
-
 export function installSecurityHeaders(app: FastifyInstance, options: SecurityHeadersOptions): void {
   // What belongs to a user is kept by no cache on the way; a route that may be kept says so itself.
   const headers = { ...headersOfHelmet(options), 'cache-control': 'no-store' };

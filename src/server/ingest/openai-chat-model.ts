@@ -111,10 +111,17 @@ function readCompletion<T>(completion: LooseCompletion | undefined, question: Qu
 function parseJson(text: unknown): unknown {
   if (typeof text !== 'string') return undefined;
   try {
-    return JSON.parse(text.replace(/^\s*```(?:json)?\s*\n([\s\S]*)\n\s*```\s*$/, '$1'));
+    return JSON.parse(unfenced(text.trim()));
   } catch {
     return undefined;
   }
+}
+
+/** By ends, not by an expression that has to find them: the text may be long. */
+function unfenced(text: string): string {
+  const end = text.indexOf('\n');
+  const isFenced = /^```(?:json)?\s*$/.test(text.slice(0, end)) && text.endsWith('```');
+  return isFenced ? text.slice(end + 1, -3) : text;
 }
 
 function toFailure(error: unknown, signal: AbortSignal): ModelFailure {

@@ -9,7 +9,7 @@ import { isObject, shorten } from './values.ts';
 export const markdownMark = { before: '<!-- aibrain ', after: ' -->' } as const;
 
 const bullet = /^[-*+] (?:\[[ xX]\] )?|^\d{1,9}[.)] /;
-const heading = /^(#{1,6})\s+(.+?)\s*#*\s*$/;
+const heading = /^(#{1,6})[ \t]([^\n]*)$/;
 
 interface OpenItem {
   readonly line: number;
@@ -30,7 +30,7 @@ export async function* readMarkdown(bytes: Bytes): AsyncGenerator<Item> {
     }
     size += text.length;
     const indented = /^(?: {2,}|\t)/.test(text);
-    const title = heading.exec(text);
+    const title = headingOf(text);
     if (bullet.test(text) || (open === null && /^\s+/.test(text) && bullet.test(text.trimStart()))) {
       if (open !== null) yield close(open);
       size = text.length;
@@ -40,10 +40,7 @@ export async function* readMarkdown(bytes: Bytes): AsyncGenerator<Item> {
     } else {
       if (open !== null) yield close(open);
       open = null;
-      if (title?.[1] !== undefined && title[2] !== undefined) {
-        const level = title[1].length;
-        headings = [...headings.filter((above) => above.level < level), { level, text: title[2] }];
-      }
+      if (title !== null) headings = [...headings.filter((above) => above.level < title.level), title];
     }
   }
   if (open !== null) yield close(open);
@@ -84,4 +81,17 @@ function parseMark(json: string): Readonly<Record<string, unknown>> | null {
   } catch {
     return null;
   }
+}
+
+function headingOf(line: string): { readonly level: number; readonly text: string } | null {
+  const [, marks = '', rest = ''] = heading.exec(line) ?? [];
+  const text = withoutClosing(rest);
+  return text === '' ? null : { level: marks.length, text };
+}
+
+/** `## Name ##`. Character by character: an expression for it would try every way to share out the spaces of a long line. */
+function withoutClosing(text: string): string {
+  let end = text.trimEnd().length;
+  while (text[end - 1] === '#') end--;
+  return text.slice(0, end).trim();
 }
