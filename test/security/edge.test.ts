@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { authRates } from '../../src/server/edge/auth-rates.ts';
-import { edgeLimits } from '../../src/server/edge/edge-limits.ts';
+import { httpLimits } from '../../src/server/edge/http-limits.ts';
 import { send } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
@@ -83,8 +83,8 @@ it('[SEC-8] CORS answers origins of the list alone, and never with credentials',
 
 it('[SEC-3] header fields beyond the limit are refused', async () => {
   const asked = (bytes: number) => send('GET', `${server.url}/health`, { headers: { 'x-long': 'a'.repeat(bytes) } });
-  expect((await asked(edgeLimits.headerBytes / 2)).status).toBe(200);
-  expect((await asked(edgeLimits.headerBytes)).status).toBe(400);
+  expect((await asked(httpLimits.headerBytes / 2)).status).toBe(200);
+  expect((await asked(httpLimits.headerBytes)).status).toBe(400);
 });
 
 it('[SEC-6] an address is believed from a trusted proxy alone', async () => {
