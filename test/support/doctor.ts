@@ -1,6 +1,6 @@
 /** `aibrain doctor` in this process. */
 import { loadConfig } from '../../src/server/config.ts';
-import { createDoctorDeps } from '../../src/server/deps.ts';
+import { createDoctorDeps } from '../../src/server/construct/doctor-deps.ts';
 import { type DoctorDeps, examine, toFindings } from '../../src/server/doctor/doctor.ts';
 import type { Finding } from '../../src/server/doctor/finding.ts';
 

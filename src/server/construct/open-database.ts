@@ -1,10 +1,14 @@
 /** The database that the configuration names. */
-import type { Config } from './config.ts';
-import type { Database } from './infra/database.ts';
-import { openEmbedded } from './infra/embedded.ts';
-import { migrate } from './infra/migrate.ts';
-import { openPostgres, type PostgresOptions } from './infra/postgres.ts';
-import { migrationsFolder } from './package.ts';
+import { readdirSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Config } from '../config.ts';
+import type { Database } from '../infra/database.ts';
+import { openEmbedded } from '../infra/embedded.ts';
+import { migrate } from '../infra/migrate.ts';
+import { openPostgres, type PostgresOptions } from '../infra/postgres.ts';
+import { waitForDatabase } from '../infra/wait-for-database.ts';
+import { migrationsFolder } from '../package.ts';
+import type { Log } from './log.ts';
 
 export interface DatabaseWatch {
   /** The embedded database is broken for good in this process: a new one is needed. */
@@ -49,3 +53,19 @@ export async function migrateDirectly(db: Database, { databaseDirectUrl }: Confi
     await direct.close();
   }
 }
+
+/** The embedded one is here or broken; nothing is to be waited for. */
+export function awaitDatabase(config: Config, log: Log, watch: DatabaseWatch): Promise<Database> {
+  const open = (): Promise<Database> => openDatabase(config, watch);
+  if (config.databaseUrl === null) return open();
+  const { databaseWaitSeconds } = config;
+  return waitForDatabase(open, {
+    waitMs: databaseWaitSeconds * 1_000,
+    stopwatch: () => performance.now(),
+    sleep: (ms) => wait(ms),
+    onWait: (error) => log.warn({ err: error, databaseWaitSeconds }, 'the database does not answer; the start waits for it'),
+  });
+}
+
+/** Of the newest migration that this server knows. */
+export const readSchemaVersion = (): number => readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length;
