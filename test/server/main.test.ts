@@ -99,7 +99,7 @@ describe('the server process', () => {
         'aibrain: LOG_LEVEL must be one of silent, fatal, error, warn, info, debug, trace, not "loud"\n',
     );
     expect(await refusal({ NODE_ENV: 'production' })).toMatch(
-      /^aibrain: JWT_SECRET must be set when NODE_ENV is production: .*\n$/,
+      /^aibrain: JWT_SECRET must be set \(or JWT_KEYS\) when NODE_ENV is production: .*\n$/,
     );
   });
 
