@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
@@ -51,7 +51,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
 const isWhole = (info: string): boolean => info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3');
 
 async function startNode(isCluster: boolean): Promise<RedisServer> {
-  const port = await freePort();
+  const port = await lowPort();
   let child: ChildProcess | null = null;
   const kill9 = async (): Promise<void> => {
     const killed = child;
@@ -100,12 +100,8 @@ async function untilAnswers(port: number): Promise<void> {
   client.disconnect();
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  // A cluster's nodes speak on this port and on the one 10,000 above it.
-  return port < 55_000 ? port : await freePort();
+/** A cluster's nodes speak on this port and on the one 10,000 above it. */
+async function lowPort(): Promise<number> {
+  const port = await freePort();
+  return port < 55_000 ? port : await lowPort();
 }

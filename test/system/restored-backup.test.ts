@@ -3,16 +3,14 @@
  * copied, written on, and put back. Nothing that a living device still shows is gone afterwards.
  */
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Client } from '../../src/client/client-api.ts';
 import { shortTiming, until, useClients } from '../support/client.ts';
+import { freePort } from '../support/free-port.ts';
 import { send } from '../support/http.ts';
 import type { TestUser } from '../support/server.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
@@ -100,12 +98,3 @@ describe('a server restored from a backup', () => {
     90_000,
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

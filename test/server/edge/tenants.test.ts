@@ -1,71 +1,17 @@
-/** A second user sees and changes nothing of the first, by any route. */
-import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import type { Epoch, UserId } from '../../../src/core/ids.ts';
-import type { Deps } from '../../../src/server/deps.ts';
+import type { UserId } from '../../../src/core/ids.ts';
 import type { MemoryJson } from '../../../src/server/edge/memory-json.ts';
-import type { Database } from '../../../src/server/infra/database.ts';
-import { beginEpoch } from '../../../src/server/log/begin-epoch.ts';
-import { type Api, type ConflictList, creation, edit, type Updates, useServer } from '../../support/api.ts';
+import { edit, type Updates, useServer } from '../../support/api.ts';
 import { describeOnEachEngine } from '../../support/databases.ts';
 import { ingest } from '../../support/ingest.ts';
-
-interface Owned {
-  readonly memory: MemoryJson;
-  readonly conflictId: string;
-  readonly device: string;
-  readonly cursor: string;
-  readonly epoch: string;
-}
-
-/** Something in every table. */
-async function fill(api: Api, { db, recall }: Pick<Deps, 'db' | 'recall'>): Promise<Owned> {
-  const memory = await api.create({
-    content: 'PRIVATE',
-    tags: ['PRIVATE-tag'],
-    source: { platform: 'web', conversationId: 'c' },
-    embedding: [1, 2, 3],
-  });
-  const [id, device, other] = [randomUUID(), randomUUID(), randomUUID()];
-  await api.push(device, 1, 1, [creation(id, '1764000000000-0', 'PRIVATE')]);
-  await api.push(device, 2, 2, [edit(id, '1764000000001-0', '/content', 'PRIVATE-2')]);
-  await api.push(other, 1, 2, [edit(id, '1764000000002-0', '/content', 'PRIVATE-3')]);
-  await api.get(`/memories/${memory.id}`);
-  await ingest(api, { messages: [{ role: 'user', content: 'My name is PRIVATE-name' }] });
-  await recall.idle(api.user.user.id as UserId);
-  const { body } = await api.get<ConflictList>('/conflicts');
-  // An epoch that ended, too.
-  const epoch = randomUUID() as Epoch;
-  await beginEpoch(db, api.user.user.id as UserId, epoch, new Date());
-  const present = (await api.get<Updates>('/memories/sync/updates')).body.cursor;
-  return { memory, conflictId: body.conflicts[0]?.id ?? '', device, cursor: present, epoch };
-}
-
-/** Every row of the user in every table that has users, as text. */
-async function rowsOf(db: Database, userId: string): Promise<ReadonlyMap<string, readonly string[]>> {
-  const tables = await db.query<{ name: string }>(
-    `select c.table_name as name from information_schema.columns c
-      where c.table_schema = 'public' and c.column_name = 'user_id' order by 1`,
-  );
-  const rows = new Map<string, readonly string[]>();
-  for (const { name } of tables) {
-    const found = await db.query<{ row: string }>(`select t::text as row from "${name}" t where user_id = $1::uuid order by 1`, [
-      userId,
-    ]);
-    rows.set(
-      name,
-      found.map(({ row }) => row),
-    );
-  }
-  return rows;
-}
+import { fillEveryTable, rowsOf } from '../../support/private-user.ts';
 
 describeOnEachEngine('[SEC-1] two users', (open) => {
   const fixture = useServer(open);
 
   it('[SEC-1] no list, search by id or cursor of a stranger shows anything', async () => {
     const owner = await fixture.login();
-    const owned = await fill(owner, fixture.server.deps);
+    const owned = await fillEveryTable(owner, fixture.server.deps);
     const stranger = await fixture.login();
     const lists = [
       '/memories',
@@ -107,7 +53,7 @@ describeOnEachEngine('[SEC-1] two users', (open) => {
 
   it('[SEC-1] no write of a stranger changes a row of the owner in any table', async () => {
     const owner = await fixture.login();
-    const owned = await fill(owner, fixture.server.deps);
+    const owned = await fillEveryTable(owner, fixture.server.deps);
     await fixture.server.deps.accesses.flush();
     const { db } = fixture.server.deps;
     const before = await rowsOf(db, owner.user.user.id);
