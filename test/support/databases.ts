@@ -31,9 +31,11 @@ export function testDatabase(engine: Engine = usualEngine, options: TestDatabase
   return openTestClone(testDatabaseUrl, isEmpty);
 }
 
-/** Runs the suite on PGlite and on PostgreSQL; without TEST_DATABASE_URL the second shows as skipped. */
+/** Runs the suite on PGlite, unless TEST_ENGINE says `postgresql`, and on PostgreSQL; without TEST_DATABASE_URL that one is skipped. */
 export function describeOnEachEngine(title: string, suite: (open: OpenTestDatabase, engine: Engine) => void): void {
-  describe(`${title} on PGlite`, () => suite((options) => testDatabase('pglite', options), 'pglite'));
+  describe.skipIf(usualEngine === 'postgresql')(`${title} on PGlite`, () =>
+    suite((options) => testDatabase('pglite', options), 'pglite'),
+  );
   describe.skipIf(testDatabaseUrl === undefined)(`${title} on PostgreSQL`, () =>
     suite((options) => testDatabase('postgresql', options), 'postgresql'),
   );
