@@ -246,6 +246,7 @@ const attemptsCleanedEveryMs = 600_000;
 
 function vectorsOf(db: Database, model: string): MemoryVectors {
   return {
+    model,
     embedded: (userId, ids) => readEmbedded(db, userId, ids, model),
     keep: (userId, { id, content }, vector, named) =>
       keepOwnVectors(db, userId, [{ memoryId: id, content, vector, model: ownVectorModel(named, model) }]),

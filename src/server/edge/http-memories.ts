@@ -28,6 +28,8 @@ export interface MemoryRouteDeps {
 
 /** What is known and kept of vectors where memories are written and shown. */
 export interface MemoryVectors {
+  /** Of the server's own. */
+  readonly model: string;
   /** Those whose current content has its vector. */
   embedded(userId: UserId, ids: readonly MemoryId[]): Promise<ReadonlySet<MemoryId>>;
   /** Of the memory's content, made by the caller. */
@@ -133,13 +135,13 @@ function registerRead(app: FastifyInstance, { db, accesses, vectors }: MemoryRou
         const past = unwrap(await readMemoryAt(db, userId, id, at));
         return { status: 200, body: memoryToJson(past.memory, past.accessCount + accesses.pending(userId, id), false) };
       }
-      const view = await readMemory(db, userId, id);
+      const view = await readMemory(db, userId, id, vectors.model);
       if (view?.memory.erased === true) throw new AppError('erased_memory');
       if (view === null || (view.memory.deleted && deleted !== true)) throw new AppError('unknown_memory');
       accesses.count(userId, id);
       const headers = { etag: toEntityTag(view.memory.seq) };
       const count = view.accessCount + accesses.pending(userId, id);
-      return { status: 200, headers, body: memoryToJson(view.memory, count, await isEmbedded(vectors, userId, id)) };
+      return { status: 200, headers, body: memoryToJson(view.memory, count, view.embedded) };
     },
   );
 }
