@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
+import { accessLimits } from '../../src/server/access/access-limits.ts';
 import { type Api, createApi, type Updates } from '../support/api.ts';
 import { answerText, startEmbeddingServer } from '../support/embedding-server.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
@@ -16,7 +17,7 @@ import { announce } from './announce.ts';
 import { breakTables } from './break-tables.ts';
 import { openDatabase, openServer } from './open-server.ts';
 import { openSocket } from './open-socket.ts';
-import { anotherDevice, contest, contestTag, hello, newMemory, validRequests } from './valid-requests.ts';
+import { anotherDevice, contest, contestTag, hello, newApiKey, newMemory, validRequests } from './valid-requests.ts';
 
 // Hundreds of requests in some of these, and a password is hashed for most.
 vi.setConfig({ testTimeout: 120_000 });
@@ -129,7 +130,15 @@ describe('[API-1] what succeeds', () => {
   });
 
   it('[API-1] every example of a request is accepted', async () => {
-    for (const id of ['createMemory', 'searchMemories', 'ingestConversation', 'importMemories', 'syncHello', 'syncPush']) {
+    for (const id of [
+      'createApiKey',
+      'createMemory',
+      'searchMemories',
+      'ingestConversation',
+      'importMemories',
+      'syncHello',
+      'syncPush',
+    ]) {
       const [type, { examples = {} } = {}] = Object.entries(operation(id).requestBody?.content ?? {})[0] ?? [];
       expect(Object.keys(examples), id).not.toEqual([]);
       for (const { value } of Object.values(examples)) {
@@ -175,6 +184,16 @@ describe('[API-1] what is refused whatever the route does', () => {
             ? { body: { refreshToken: phone.body.refreshToken } }
             : { ...(await validRequest(api, operationId)), token: phone.body.token };
       await provoke(api, operationId, '403 device_revoked', parts);
+    }
+  });
+
+  it('[API-1] [SEC-5] a key whose scopes do not cover it', async () => {
+    const api = await login();
+    const [reader, admin] = [await newApiKey(api), await newApiKey(api, 'admin')];
+    for (const id of documenting('403 insufficient_scope')) {
+      // A key of the least scope may do what needs no more; making keys is for nobody's key.
+      const token = id === 'createApiKey' ? admin.key : reader.key;
+      await provoke(api, id, '403 insufficient_scope', { ...(await validRequest(api, id)), token });
     }
   });
 
@@ -291,12 +310,25 @@ describe('[API-1] what an account is refused', () => {
     const id = randomUUID();
     const requests: Readonly<Record<string, RequestParts>> = {
       login: { body: { email, password, device: { id } } },
+      createApiKey: { body: { name: 'Script', scopes: ['read'] } },
       syncHello: { body: hello({ device: id }) },
       syncPush: { body: { device: id, firstCounter: 1, base: 0, ops: [] } },
       getSyncUpdates: { query: { device: id } },
     };
     for (const operationId of documenting('409 too_many_devices'))
       await provoke(api, operationId, '409 too_many_devices', requests[operationId] ?? {});
+  });
+});
+
+describe('[API-1] what an API key is refused', () => {
+  it('[API-1] keys that there are not, or are too many', async () => {
+    const api = await login();
+    await provoke(api, 'revokeApiKey', '404 unknown_api_key', { params: { id: randomUUID() } });
+    const body = { name: 'Script', scopes: ['read'], expiresAt: '2001-01-01T00:00:00Z' };
+    await provoke(api, 'createApiKey', '400 invalid_request', { body });
+    for (let made = 0; made < accessLimits.apiKeys; made++) await newApiKey(api);
+    const another = await validRequest(api, 'createApiKey');
+    await provoke(api, 'createApiKey', '409 too_many_api_keys', another);
   });
 });
 

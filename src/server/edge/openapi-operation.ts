@@ -113,7 +113,9 @@ function errorsOf({ path, spec }: DeclaredRoute): readonly ErrorCode[] {
   if (spec.params !== undefined || spec.query !== undefined || spec.body !== undefined) codes.push('invalid_request');
   if (spec.body !== undefined) codes.push('too_large', 'unsupported_media_type');
   if (spec.body !== undefined && !isStreamed(spec)) codes.push('invalid_json');
-  if (spec.auth) codes.push('unauthorized', 'device_revoked', 'insufficient_scope');
+  if (spec.auth) codes.push('unauthorized', 'device_revoked');
+  // Every key may read.
+  if (spec.auth && scopeOf(spec) !== 'read') codes.push('insufficient_scope');
   if (spec.perMinute !== undefined) codes.push('rate_limited');
   if (path.startsWith('/api/')) codes.push('internal_error', 'overloaded', 'unavailable');
   return [...new Set<ErrorCode>(codes)];

@@ -36,6 +36,7 @@ export const tagTexts = [
   { name: 'auth', description: 'Accounts and sessions: register, log in, renew tokens, log out.' },
   { name: 'account', description: 'The account itself: settings, password, erasure.' },
   { name: 'devices', description: 'Where the account is in use, how far each device is, and how to end its access.' },
+  { name: 'api keys', description: 'Keys for scripts and agents, each with the scopes it needs.' },
   { name: 'memories', description: 'Writing, reading, searching, bringing in and taking out.' },
   {
     name: 'sync',
