@@ -6,6 +6,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
+import { accessLimits } from '../../src/server/access/access-limits.ts';
+import { attemptLimits } from '../../src/server/access/attempt-delays.ts';
 import { type Api, createApi, type Updates } from '../support/api.ts';
 import { answerText, startEmbeddingServer } from '../support/embedding-server.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
@@ -14,9 +16,10 @@ import { callOperation, type RequestParts } from '../support/operation-call.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { announce } from './announce.ts';
 import { breakTables } from './break-tables.ts';
+import { fillQueues } from './fill-queues.ts';
 import { openDatabase, openServer } from './open-server.ts';
 import { openSocket } from './open-socket.ts';
-import { anotherDevice, contest, contestTag, hello, newMemory, validRequests } from './valid-requests.ts';
+import { anotherDevice, contest, contestTag, hello, newApiKey, newMemory, validRequests } from './valid-requests.ts';
 
 // Hundreds of requests in some of these, and a password is hashed for most.
 vi.setConfig({ testTimeout: 120_000 });
@@ -55,9 +58,17 @@ const validRequest = async (api: Api, id: string): Promise<RequestParts> => {
   return await make(api);
 };
 
-/** Ids of the operations that document this outcome. */
+async function expectNoSocket(at: TestServer, outcome: string, headers: Readonly<Record<string, string>> = {}, search = '') {
+  const opening = operation('openSyncSocket');
+  await using socket = await openSocket(`${at.url}/api/v1/sync${search}`, headers);
+  expect(contract.outcomeOf(opening, socket.answer)).toBe(`openSyncSocket ${outcome}`);
+  expect(contract.faultsOf(opening, socket.answer)).toEqual([]);
+  seen.add(`openSyncSocket ${outcome}`);
+}
+
+/** Ids of the operations that document this outcome; what refuses a socket has tests of its own. */
 const documenting = (outcome: string): readonly string[] =>
-  [...contract.operations.keys()].filter((id) => contract.outcomes.has(`${id} ${outcome}`));
+  [...contract.operations.keys()].filter((id) => id !== 'openSyncSocket' && contract.outcomes.has(`${id} ${outcome}`));
 
 /** The outcome of an operation that succeeds. */
 function successOf(id: string): string {
@@ -129,7 +140,15 @@ describe('[API-1] what succeeds', () => {
   });
 
   it('[API-1] every example of a request is accepted', async () => {
-    for (const id of ['createMemory', 'searchMemories', 'ingestConversation', 'importMemories', 'syncHello', 'syncPush']) {
+    for (const id of [
+      'createApiKey',
+      'createMemory',
+      'searchMemories',
+      'ingestConversation',
+      'importMemories',
+      'syncHello',
+      'syncPush',
+    ]) {
       const [type, { examples = {} } = {}] = Object.entries(operation(id).requestBody?.content ?? {})[0] ?? [];
       expect(Object.keys(examples), id).not.toEqual([]);
       for (const { value } of Object.values(examples)) {
@@ -141,11 +160,34 @@ describe('[API-1] what succeeds', () => {
   });
 
   it('[API-1] the socket opens, and a request that asks for none is told so', async () => {
-    expect(await openSocket(`${server.url}/api/v1/sync`)).toBe(101);
+    await using socket = await openSocket(`${server.url}/api/v1/sync`);
+    expect(socket.answer.status).toBe(101);
     seen.add('openSyncSocket 101');
     await provoke(await login(), 'openSyncSocket', '404 not_found', {});
   });
+
+  it('[API-1] [SEC-8] a socket is refused to a page of another origin, and with a token in its address', async () => {
+    await expectNoSocket(server, '403 origin_refused', { origin: 'https://elsewhere.example' });
+    await using strict = await openServer({ QUERY_TOKEN: 'refuse' });
+    await expectNoSocket(strict, '401 unauthorized', {}, '?token=none');
+  });
+
+  it('[API-1] [SEC-16] a socket is refused to who has too many, and when there are too many', async () => {
+    await using ofAddress = await openServer({ RATE_LIMIT: 'on', SOCKETS_PER_ADDRESS: '1' });
+    await using one = await openSocket(`${ofAddress.url}/api/v1/sync`);
+    expect(one.answer.status).toBe(101);
+    await expectNoSocket(ofAddress, '429 too_many_sockets');
+    await using ofAll = await openServer({ SOCKETS: '1' });
+    await using another = await openSocket(`${ofAll.url}/api/v1/sync`);
+    expect(another.answer.status).toBe(101);
+    await expectNoSocket(ofAll, '503 overloaded');
+  });
 });
+
+/** Routes with a rate of their own; the others count by user. */
+const isLimitedByAddress: ReadonlySet<string> = new Set([
+  ...['register', 'login', 'refreshTokens', 'changePassword', 'deleteAccount', 'ingestConversation', 'verifyLog'],
+]);
 
 describe('[API-1] what is refused whatever the route does', () => {
   it('[API-1] a request without a valid token', async () => {
@@ -175,6 +217,16 @@ describe('[API-1] what is refused whatever the route does', () => {
             ? { body: { refreshToken: phone.body.refreshToken } }
             : { ...(await validRequest(api, operationId)), token: phone.body.token };
       await provoke(api, operationId, '403 device_revoked', parts);
+    }
+  });
+
+  it('[API-1] [SEC-5] a key whose scopes do not cover it', async () => {
+    const api = await login();
+    const [reader, admin] = [await newApiKey(api), await newApiKey(api, 'admin')];
+    for (const id of documenting('403 insufficient_scope')) {
+      // A key of the least scope may do what needs no more; making keys is for nobody's key.
+      const token = id === 'createApiKey' ? admin.key : reader.key;
+      await provoke(api, id, '403 insufficient_scope', { ...(await validRequest(api, id)), token });
     }
   });
 
@@ -223,7 +275,7 @@ describe('[API-1] what is refused whatever the route does', () => {
 
   it('[API-1] [SEC-3] too many requests of one address', async () => {
     await using limited = await openServer({ RATE_LIMIT: 'on', TRUST_PROXY: '127.0.0.1' });
-    for (const id of documenting('429 rate_limited')) {
+    for (const id of documenting('429 rate_limited').filter((each) => isLimitedByAddress.has(each))) {
       // Each has an address of its own; what is counted is the request, whatever becomes of it.
       const headers = { 'x-forwarded-for': `192.0.2.${documenting('429 rate_limited').indexOf(id)}` };
       const api = createApi(limited.url, { ...(await login()).user, token: 'none' });
@@ -238,6 +290,26 @@ describe('[API-1] what is refused whatever the route does', () => {
       await provoke(api, id, '429 rate_limited', parts, limited);
     }
   });
+
+  it('[API-1] [SEC-16] too many requests of one user', async () => {
+    await using limited = await openServer({ RATE_LIMIT: 'on', USER_PER_MINUTE: '1' });
+    const api = await login(limited);
+    for (const id of documenting('429 rate_limited').filter((each) => !isLimitedByAddress.has(each))) {
+      const parts = { params: { id: randomUUID() }, ...(operation(id).requestBody && { body: {} }) };
+      // All routes count together: this one is what one may in a minute, or too many already.
+      await api.get('/auth/me');
+      await provoke(api, id, '429 rate_limited', parts, limited);
+    }
+  });
+
+  it('[API-1] [SEC-16] more requests of one at a time than may wait', async () => {
+    await using full = await openServer({ RATE_LIMIT: 'on', QUEUE_SECONDS: '60' });
+    const api = await login(full);
+    const requests = new Map<string, RequestParts>();
+    for (const id of documenting('429 too_many_requests')) requests.set(id, await validRequest(api, id));
+    for (const key of [api.user.user.id, '127.0.0.1']) fillQueues(full.deps.admission, key);
+    for (const [id, parts] of requests) await provoke(api, id, '429 too_many_requests', parts, full);
+  });
 });
 
 describe('[API-1] what the database does', () => {
@@ -251,6 +323,9 @@ describe('[API-1] what the database does', () => {
     for (const id of documenting(outcome)) requests.set(id, await validRequest(api, id));
     await breakTables(broken.deps.db, sqlState);
     for (const [id, parts] of requests) await provoke(api, id, outcome, parts, broken);
+    // A file begins with its first memories: whoever cannot have them is told so, in each format.
+    for (const format of ['json', 'markdown', 'csv'])
+      await provoke(api, 'exportMemories', outcome, { query: { format } }, broken);
   });
 
   it('[API-1] 503 unavailable', async () => {
@@ -278,6 +353,27 @@ describe('[API-1] what an account is refused', () => {
     await provoke(api, 'refreshTokens', '401 refresh_reused', { body: { refreshToken } });
   });
 
+  it('[API-1] [SEC-6] passwords, tried too often', async () => {
+    const bodies: Readonly<Record<string, (api: Api) => unknown>> = {
+      login: ({ user }) => ({ email: user.email, password: 'wrong' }),
+      changePassword: () => ({ current: 'wrong', next: 'a long passphrase' }),
+      deleteAccount: () => ({ password: 'wrong' }),
+    };
+    await using limited = await openServer({ RATE_LIMIT: 'on' });
+    for (const id of documenting('429 too_many_attempts')) {
+      const api = await login(limited);
+      const parts = { body: bodies[id]?.(api) };
+      await provoke(api, id, '401 invalid_credentials', parts, limited);
+      // As many as one address may not try in a minute.
+      const failures = attemptLimits.ofSource.free + 1;
+      await limited.deps.db.query('update login_attempts set failures = $2::int where user_id = $1::uuid', [
+        api.user.user.id,
+        failures,
+      ]);
+      await provoke(api, id, '429 too_many_attempts', parts, limited);
+    }
+  });
+
   it('[API-1] devices', async () => {
     const api = await login();
     await provoke(api, 'revokeDevice', '404 unknown_device', { params: { id: randomUUID() } });
@@ -291,12 +387,25 @@ describe('[API-1] what an account is refused', () => {
     const id = randomUUID();
     const requests: Readonly<Record<string, RequestParts>> = {
       login: { body: { email, password, device: { id } } },
+      createApiKey: { body: { name: 'Script', scopes: ['read'] } },
       syncHello: { body: hello({ device: id }) },
       syncPush: { body: { device: id, firstCounter: 1, base: 0, ops: [] } },
       getSyncUpdates: { query: { device: id } },
     };
     for (const operationId of documenting('409 too_many_devices'))
       await provoke(api, operationId, '409 too_many_devices', requests[operationId] ?? {});
+  });
+});
+
+describe('[API-1] what an API key is refused', () => {
+  it('[API-1] keys that there are not, or are too many', async () => {
+    const api = await login();
+    await provoke(api, 'revokeApiKey', '404 unknown_api_key', { params: { id: randomUUID() } });
+    const body = { name: 'Script', scopes: ['read'], expiresAt: '2001-01-01T00:00:00Z' };
+    await provoke(api, 'createApiKey', '400 invalid_request', { body });
+    for (let made = 0; made < accessLimits.apiKeys; made++) await newApiKey(api);
+    const another = await validRequest(api, 'createApiKey');
+    await provoke(api, 'createApiKey', '409 too_many_api_keys', another);
   });
 });
 

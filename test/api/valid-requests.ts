@@ -17,6 +17,7 @@ export const validRequests: Readonly<Record<string, MakeRequest>> = {
   getMetrics: nothing,
   getOpenApi: nothing,
   getDocs: nothing,
+  getPublishedKeys: nothing,
   register: () => ({ body: { email: `${randomUUID()}@example.org`, password: testPassword } }),
   login: ({ user }) => ({ body: { email: user.email, password: user.password } }),
   refreshTokens: ({ user }) => ({ body: { refreshToken: user.refreshToken } }),
@@ -26,6 +27,12 @@ export const validRequests: Readonly<Record<string, MakeRequest>> = {
   changePassword: ({ user }) => ({ body: { current: user.password, next: 'another long passphrase' } }),
   deleteAccount: ({ user }) => ({ body: { password: user.password } }),
   listDevices: nothing,
+  createApiKey: () => ({ body: { name: 'Script', scopes: ['read', 'write'], expiresAt: null } }),
+  listApiKeys: async (api) => {
+    await newApiKey(api);
+    return { query: { limit: '10' } };
+  },
+  revokeApiKey: async (api) => ({ params: { id: (await newApiKey(api)).id } }),
   revokeDevice: async (api) => ({ params: { id: await anotherDevice(api) } }),
   createMemory: () => ({ body: newMemory }),
   listMemories: async (api) => {
@@ -109,6 +116,12 @@ async function firstConflict(api: Api): Promise<ConflictJson> {
   const conflict = (await api.get<ConflictList>('/conflicts')).body.conflicts[0];
   if (conflict === undefined) throw new Error('there is no conflict');
   return conflict;
+}
+
+/** An API key, and its id. @param scope the most it may. */
+export async function newApiKey(api: Api, scope = 'read'): Promise<{ readonly id: string; readonly key: string }> {
+  const made = await api.call<{ id: string; key: string }>('POST', '/auth/api-keys', { name: 'Script', scopes: [scope] });
+  return made.body;
 }
 
 /** A device of the user that is not the one that asks. */

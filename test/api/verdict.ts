@@ -29,6 +29,8 @@ const saidInWords: Readonly<Record<string, RegExp>> = {
   ingestConversation: /^conversationText$/,
   importMemories: /^format$/,
   updateAccount: /^settings$/,
+  // A key ends in the future.
+  createApiKey: /^expiresAt$/,
   login: /^device\.id$/,
   register: /^device\.id$/,
   // The cursor is not beyond the log's; a page goes on from where it began.

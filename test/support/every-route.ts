@@ -140,6 +140,9 @@ const operationSamples: Readonly<Record<string, SampleRequest>> = {
   'GET /ready': { path: '/ready', stranger: 'own' },
   'GET /metrics': { path: '/metrics', stranger: 'own' },
   'GET /openapi.json': { path: '/openapi.json', stranger: 'own' },
+  'GET /docs': { path: '/docs', stranger: 'own' },
+  // Without an upgrade; the socket itself is walked in test/server/edge.
+  'GET /api/v1/sync': { path: '/api/v1/sync', stranger: 'not there' },
   'GET /.well-known/jwks.json': { path: '/.well-known/jwks.json', stranger: 'own' },
 };
 

@@ -14,7 +14,7 @@ import { route } from './route.ts';
 
 const scopeSchema = z.enum(scopes, `must be one of ${scopes.join(', ')}`);
 
-const keySchema = z.object({
+const keyFields = z.object({
   id: idSchema<SessionId>(),
   name: z.string(),
   scopes: z.array(scopeSchema),
@@ -23,27 +23,33 @@ const keySchema = z.object({
   lastUsedAt: z.iso.datetime().nullable().meta({ description: 'To the minute.' }),
 });
 
-const creationSchema = z.strictObject({
+const keySchema = keyFields.meta({ id: 'ApiKey' });
+
+const creationFields = z.strictObject({
   name: text(accessLimits.apiKeyNameChars),
   scopes: z
     .array(scopeSchema)
     .min(1)
     .max(scopes.length)
     .refine((given) => new Set(given).size === given.length, 'must not repeat a scope')
-    .meta({ description: 'write includes read, admin includes both; only whoever is logged in makes keys.' }),
+    .meta({ uniqueItems: true, description: 'write includes read, admin includes both; only whoever is logged in makes keys.' }),
   expiresAt: z.iso
     .datetime({ offset: true, error: 'must be an ISO 8601 time' })
     .transform((time) => Date.parse(time))
     .nullable()
     .optional()
-    .meta({ description: `Default: ${accessLimits.apiKeyDays} days from now; null: never.` }),
+    .meta({ description: `In the future. Default: ${accessLimits.apiKeyDays} days from now; null: never.` }),
 });
 
-const createdSchema = keySchema.extend({ key: z.string().meta({ description: 'Shown this once.' }) });
+const creationSchema = creationFields.meta({ id: 'ApiKeyRequest' });
+
+const createdSchema = keyFields
+  .extend({ key: z.string().meta({ description: 'Shown this once.' }) })
+  .meta({ id: 'CreatedApiKey' });
 
 const pageSchema = z.strictObject({
   limit: limit(accessLimits.apiKeys, accessLimits.apiKeys),
-  cursor: z.uuid('is not a cursor of this list').optional(),
+  cursor: z.uuid('is not a cursor of this list').optional().meta({ description: 'The `nextCursor` of the page before.' }),
 });
 
 const tag = 'api keys';
@@ -65,6 +71,13 @@ function registerCreation(app: FastifyInstance, access: Access, now: () => numbe
       method: 'POST',
       url: '/auth/api-keys',
       summary: 'Make an API key. The answer is the only place that shows it',
+      operationId: 'createApiKey',
+      description:
+        'For scripts and agents, which send it as they would a token. It has a device of its own in the history. A key makes no keys: only whoever is logged in does.',
+      examples: {
+        'For a script that only reads': { name: 'Backup', scopes: ['read'] },
+        'For an agent, without an end': { name: 'Agent', scopes: ['write'], expiresAt: null },
+      },
       tag,
       auth: true,
       scope: 'admin',
@@ -92,6 +105,8 @@ function registerList(app: FastifyInstance, access: Access): void {
       method: 'GET',
       url: '/auth/api-keys',
       summary: 'The API keys that still work, oldest first, without the keys themselves',
+      operationId: 'listApiKeys',
+      description: 'Those that were revoked or have expired are not listed.',
       tag,
       auth: true,
       scope: 'admin',
@@ -115,10 +130,14 @@ function registerRevocation(app: FastifyInstance, access: Access): void {
       method: 'DELETE',
       url: '/auth/api-keys/:id',
       summary: 'Revoke an API key: it is refused from then on, on every node, and its sockets close',
+      operationId: 'revokeApiKey',
+      description: 'Also of one that leaked. What was written with it stays, under the name of its device.',
       tag,
       auth: true,
       scope: 'admin',
-      params: z.object({ id: idSchema<SessionId>() }),
+      params: z.object({
+        id: idSchema<SessionId>().register(z.globalRegistry, { description: 'Of the key.', format: 'uuid' }),
+      }),
       answers: { 204: null },
       errors: ['unknown_api_key'],
     },

@@ -28,6 +28,9 @@ export function registerPublishedKeys(app: FastifyInstance, { publishedKeys }: P
       method: 'GET',
       url: '/.well-known/jwks.json',
       summary: 'The public keys of access tokens; none where a shared secret signs',
+      operationId: 'getPublishedKeys',
+      description:
+        'A JSON Web Key Set (RFC 7517), with which others verify access tokens. Keep it no longer than `Cache-Control` says: a key is published that long before it signs.',
       tag: 'operations',
       auth: false,
       answers: { 200: z.object({ keys: z.array(jwkSchema) }) },

@@ -4,9 +4,11 @@ import { type ErrorCode, errorTable } from '../../core/errors.ts';
 import { answerHeaderTexts, type CommonHeader, commonHeaderTexts, requestHeaderTexts } from './header-texts.ts';
 import type { Json, SchemaWriter } from './openapi-schemas.ts';
 import { problemMediaType } from './problem.ts';
-import { type Answers, type DeclaredRoute, scopeOf } from './route.ts';
+import { type Answers, type DeclaredRoute, scopeOf, workOf } from './route.ts';
 
 type Spec = DeclaredRoute['spec'];
+
+type Counted = Pick<Spec, 'perMinute' | 'auth'>;
 
 export function toOperation(route: DeclaredRoute, writer: SchemaWriter): Json {
   const { spec } = route;
@@ -97,11 +99,14 @@ function answerHeaders({ answerHeaders: named = {} }: Spec): Json {
   return Object.fromEntries(entries.map(([name, required]) => [name, { required, ...answerHeaderTexts[name] }]));
 }
 
-function commonHeaders({ perMinute }: Spec): Json {
+/** What is counted by user or by address says what is left, where limits are on. */
+const isCounted = ({ perMinute, auth }: Counted): boolean => perMinute !== undefined || auth;
+
+function commonHeaders(spec: Counted): Json {
   const ofLimit: readonly CommonHeader[] = ['RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'];
   return {
     ...header('X-Request-Id', true),
-    ...(perMinute !== undefined && Object.assign({}, ...ofLimit.map((name) => header(name, false)))),
+    ...(isCounted(spec) && Object.assign({}, ...ofLimit.map((name) => header(name, false)))),
   };
 }
 
@@ -113,8 +118,11 @@ function errorsOf({ path, spec }: DeclaredRoute): readonly ErrorCode[] {
   if (spec.params !== undefined || spec.query !== undefined || spec.body !== undefined) codes.push('invalid_request');
   if (spec.body !== undefined) codes.push('too_large', 'unsupported_media_type');
   if (spec.body !== undefined && !isStreamed(spec)) codes.push('invalid_json');
-  if (spec.auth) codes.push('unauthorized', 'device_revoked', 'insufficient_scope');
-  if (spec.perMinute !== undefined) codes.push('rate_limited');
+  if (spec.auth) codes.push('unauthorized', 'device_revoked');
+  // Every key may read.
+  if (spec.auth && scopeOf(spec) !== 'read') codes.push('insufficient_scope');
+  if (isCounted(spec)) codes.push('rate_limited');
+  if (workOf(spec) !== undefined) codes.push('too_many_requests');
   if (path.startsWith('/api/')) codes.push('internal_error', 'overloaded', 'unavailable');
   return [...new Set<ErrorCode>(codes)];
 }
@@ -123,7 +131,7 @@ function errorsOf({ path, spec }: DeclaredRoute): readonly ErrorCode[] {
 const isStreamed = ({ bodyTypes = [] }: Spec): boolean => bodyTypes.some((type) => !isJson(type));
 
 /** One answer a status: its schema has the codes, its description what they mean. */
-function toProblems(spec: Spec, codes: readonly ErrorCode[]): Json {
+export function toProblems(spec: Counted, codes: readonly ErrorCode[]): Json {
   const statuses = [...new Set(codes.map((code) => errorTable[code].status))].sort((a, b) => a - b);
   return Object.fromEntries(
     statuses.map((status) => {
@@ -154,7 +162,7 @@ function toProblemSchema(status: number, codes: readonly ErrorCode[]): Json {
   };
 }
 
-function problemHeaders(spec: Spec, status: number): Json {
+function problemHeaders(spec: Counted, status: number): Json {
   return {
     ...commonHeaders(spec),
     ...(status === 401 && header('WWW-Authenticate', true)),

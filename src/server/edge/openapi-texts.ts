@@ -14,6 +14,8 @@ write is safe.
 - Lists come in pages: \`limit\`, and \`cursor\` with the \`nextCursor\` of the page before; null at the end. Cursors are opaque.
 - Every answer has \`X-Request-Id\`. 429 and 503 say in \`Retry-After\` how many seconds to wait; limited routes tell what is left in
   \`RateLimit-*\`.
+- What is no HTTP, or comes too slowly, is answered before there is a route, with \`invalid_request\` or \`request_timeout\`, and the
+  connection ends.
 - What a document of an operation does not say of a path outside of it: \`not_found\`.
 
 ## Errors
@@ -36,6 +38,7 @@ export const tagTexts = [
   { name: 'auth', description: 'Accounts and sessions: register, log in, renew tokens, log out.' },
   { name: 'account', description: 'The account itself: settings, password, erasure.' },
   { name: 'devices', description: 'Where the account is in use, how far each device is, and how to end its access.' },
+  { name: 'api keys', description: 'Keys for scripts and agents, each with the scopes it needs.' },
   { name: 'memories', description: 'Writing, reading, searching, bringing in and taking out.' },
   {
     name: 'sync',

@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, made of the schemas that check the requests and shape the answers. */
 import { z } from 'zod';
 import { type ErrorCode, errorTable } from '../../core/errors.ts';
-import { toOperation } from './openapi-operation.ts';
+import { toOperation, toProblems } from './openapi-operation.ts';
 import { createSchemaWriter, type Json, type SchemaWriter } from './openapi-schemas.ts';
 import { apiDescription, syncSocketDescription, tagTexts } from './openapi-texts.ts';
 import type { DeclaredRoute } from './route.ts';
@@ -84,6 +84,9 @@ function answerSchemas({ answers }: DeclaredRoute['spec']): readonly z.ZodType[]
   });
 }
 
+/** Before there is a socket. `not_found`: the request asks for no upgrade. */
+const socketErrors: readonly ErrorCode[] = ['unauthorized', 'origin_refused', 'not_found', 'too_many_sockets', 'overloaded'];
+
 /** OpenAPI knows no sockets: the upgrade is a GET, and the frames stand beside it. */
 function syncSocketOperation(writer: SchemaWriter): Json {
   return {
@@ -96,10 +99,7 @@ function syncSocketOperation(writer: SchemaWriter): Json {
     externalDocs: { url: '/docs/PROTOCOL.md', description: 'Frames, their binary form, and the rules' },
     responses: {
       101: { description: 'The socket is open, and waits for HELLO.' },
-      404: {
-        description: '`not_found`: the request asks for no upgrade.',
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
+      ...toProblems({ auth: false }, socketErrors),
     },
     'x-websocket': {
       fromClient: writer.write(frameSchemas.fromClient, 'input'),

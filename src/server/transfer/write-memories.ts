@@ -7,16 +7,18 @@ import { markdownMark } from './read-markdown.ts';
 export const exportFormats = ['ndjson', 'json', 'markdown', 'csv'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
+/** Nothing comes before the first page was read: until then a reader can still be told that it failed. */
 export async function* writeMemories(pages: AsyncIterable<readonly Memory[]>, format: ExportFormat): AsyncGenerator<string> {
   const { head, page: write, tail } = writers[format];
-  yield head;
+  let unwritten = head;
   let isFirst = true;
   for await (const memories of pages) {
     if (memories.length === 0) continue;
-    yield write(memories, isFirst);
+    yield unwritten + write(memories, isFirst);
+    unwritten = '';
     isFirst = false;
   }
-  yield tail;
+  yield unwritten + tail;
 }
 
 interface FileWriter {
