@@ -299,7 +299,10 @@ async function changeKeys(options: readonly string[]): Promise<number> {
   }
 }
 
-const fileOfKeys = (jwtKeys: string | null): string | null => (jwtKeys === null || isInlineKeys(jwtKeys) ? null : jwtKeys);
+/** A declaration, for `run` is called above, before a constant of this place would be there. */
+function fileOfKeys(jwtKeys: string | null): string | null {
+  return jwtKeys === null || isInlineKeys(jwtKeys) ? null : jwtKeys;
+}
 
 /** Loaded only here: no other command needs the client of Redis. */
 async function runDoctor(asJson: boolean): Promise<number> {
