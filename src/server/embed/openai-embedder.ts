@@ -46,7 +46,9 @@ export function createOpenAiEmbedder(deps: OpenAiEmbedderDeps, options: OpenAiEm
     const body = { model, input: [...input], encoding_format: 'float' as const };
     const { vectors, length } = toVectors(
       await ask(() =>
-        deps.client.embeddings.create(body, { timeout: patience.timeoutMs, maxRetries: 0, ...(signal && { signal }) }),
+        withOwnSignal(signal, (own) =>
+          deps.client.embeddings.create(body, { timeout: patience.timeoutMs, maxRetries: 0, signal: own }),
+        ),
       ),
       input.length,
     );
@@ -100,6 +102,19 @@ function waitBefore(error: EmbeddingFailed, attempt: number, random: number): nu
   if (!error.isRetryable) return null;
   if (error.retryAfterMs !== undefined) return error.retryAfterMs;
   return Math.round(random * Math.min(maxWaitMs, firstWaitMs * 2 ** (attempt - 1)));
+}
+
+/** The package never takes its listeners off: those of one that lives as long as the process would pile up, one a request. */
+async function withOwnSignal<T>(signal: AbortSignal | undefined, work: (own: AbortSignal) => PromiseLike<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  if (signal?.aborted === true) abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    return await work(controller.signal);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
 }
 
 async function ask(call: () => Promise<unknown>): Promise<unknown> {

@@ -1,4 +1,5 @@
 /** Vectors by a provider over real HTTP, well and badly answered. */
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -43,6 +44,17 @@ describe('[house] vectors by OpenAI’s HTTP', () => {
     expect(Math.hypot(...(vector ?? []))).toBeCloseTo(1, 5);
     expect(vector?.slice(8).every((number) => number === 0)).toBe(true);
     expect(server.requests[0]).toMatchObject({ model: 'm', encoding_format: 'float' });
+  });
+
+  it('[house] a signal that outlives many requests keeps no listener of theirs, and still ends one', async () => {
+    const controller = new AbortController();
+    for (let n = 0; n < 3; n++) await embedder.embed([`text ${n}`], 'document', controller.signal);
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+    server.next(staySilent);
+    const ending = embedder.embed(['abc'], 'document', controller.signal);
+    await expect.poll(() => server.requests.length).toBe(4);
+    controller.abort();
+    await expect(ending).rejects.toThrow(/abort/i);
   });
 
   it('[house] many texts go in requests of 100 at most, few when they are long, and come back in order', async () => {
