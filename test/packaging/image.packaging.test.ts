@@ -64,7 +64,7 @@ it('[house] the container is nobody of importance: not root, no capabilities, an
 it('[house] without a secret it refuses to start, and says how to make one', async () => {
   const { code, output } = await (await docker.run({})).ended;
   expect(code).toBe(1);
-  expect(output).toMatch(/^aibrain: JWT_SECRET must be set when NODE_ENV is production/);
+  expect(output).toMatch(/^aibrain: JWT_SECRET must be set \(or JWT_KEYS\) when NODE_ENV is production/);
 });
 
 it('[house] it starts, is healthy, serves, ends cleanly on its stop signal as process 1, and finds its data again', async () => {
