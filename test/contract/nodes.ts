@@ -11,7 +11,8 @@ import { TestDevice } from '../support/device.ts';
 import { eventually } from '../support/eventually.ts';
 import { send } from '../support/http.ts';
 import { untilAcquainted } from '../support/node-hints.ts';
-import { startTestServer, type TestServer, type TestUser, testPassword } from '../support/server.ts';
+import { type TestServer, type TestUser, testPassword } from '../support/server.ts';
+import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
 
 const anHour = '3600000';
 
@@ -25,19 +26,18 @@ export const byHintsAlone = {
 
 /** @param envOf where hints go, given the URL of the database. */
 export function nodesContract(envOf: (databaseUrl: string) => Readonly<Record<string, string>>): void {
+  let servers: TwoServers;
   let here: TestServer;
   let elsewhere: TestServer;
   beforeAll(async () => {
     const database = await testDatabase('postgresql');
     const env = { ...byHintsAlone, ...envOf(database.place) };
-    here = await startTestServer({ database, env });
-    // The same database, whose end is the first server's business.
-    elsewhere = await startTestServer({ database: { ...database, [Symbol.asyncDispose]: async () => {} }, env });
+    servers = await startTwoServers(database, env);
+    ({ here, elsewhere } = servers);
     await untilAcquainted(here.deps, elsewhere.deps);
   });
   afterAll(async () => {
-    await elsewhere?.[Symbol.asyncDispose]();
-    await here?.[Symbol.asyncDispose]();
+    await servers?.[Symbol.asyncDispose]();
   });
 
   const connect = async (user: TestUser, device = randomUUID() as string): Promise<TestDevice> => {

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { freePort } from '../../bench/soak/free-port.ts';
 import { testDatabaseUrl } from '../support/databases.ts';
 import { expectStillThere, takeFirstSteps } from '../support/first-steps.ts';
-import { freePort } from '../support/free-port.ts';
 import { type Builder, buildImage } from '../support/image.ts';
 import { type StorePlace, storePlace } from '../support/places.ts';
 

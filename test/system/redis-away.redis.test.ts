@@ -9,9 +9,11 @@ import { send } from '../support/http.ts';
 import { untilAcquainted } from '../support/node-hints.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
+import { startTwoServers, type TwoServers } from '../support/two-servers.ts';
 
 describe.skipIf(testDatabaseUrl === undefined)('Redis goes away', () => {
   let redis: RedisServer;
+  let servers: TwoServers;
   let here: TestServer;
   let elsewhere: TestServer;
   beforeAll(async () => {
@@ -24,13 +26,12 @@ describe.skipIf(testDatabaseUrl === undefined)('Redis goes away', () => {
       HEAD_POLL_MS: '50',
       HINTED_HEAD_POLL_MS: '3600000',
     };
-    here = await startTestServer({ database, env });
-    elsewhere = await startTestServer({ database: { ...database, [Symbol.asyncDispose]: async () => {} }, env });
+    servers = await startTwoServers(database, env);
+    ({ here, elsewhere } = servers);
     await untilAcquainted(here.deps, elsewhere.deps);
   });
   afterAll(async () => {
-    await elsewhere?.[Symbol.asyncDispose]();
-    await here?.[Symbol.asyncDispose]();
+    await servers?.[Symbol.asyncDispose]();
     redis?.goOn();
     await redis?.[Symbol.asyncDispose]();
   });

@@ -8,21 +8,21 @@ import { testDatabase, testDatabaseUrl } from '../../support/databases.ts';
 import { TestDevice } from '../../support/device.ts';
 import { eventually } from '../../support/eventually.ts';
 import { send } from '../../support/http.ts';
-import { startTestServer, type TestServer, type TestUser, testPassword } from '../../support/server.ts';
+import { type TestServer, type TestUser, testPassword } from '../../support/server.ts';
+import { startTwoServers, type TwoServers } from '../../support/two-servers.ts';
 
 describe.skipIf(testDatabaseUrl === undefined)('two servers on PostgreSQL', () => {
+  let servers: TwoServers;
   let here: TestServer;
   let elsewhere: TestServer;
   beforeAll(async () => {
     const database = await testDatabase('postgresql');
     const env = { SESSION_POLL_MS: '50' };
-    here = await startTestServer({ database, env });
-    // The same database, whose end is the first server's business.
-    elsewhere = await startTestServer({ database: { ...database, [Symbol.asyncDispose]: async () => {} }, env });
+    servers = await startTwoServers(database, env);
+    ({ here, elsewhere } = servers);
   });
   afterAll(async () => {
-    await elsewhere?.[Symbol.asyncDispose]();
-    await here?.[Symbol.asyncDispose]();
+    await servers?.[Symbol.asyncDispose]();
   });
 
   const connect = async (user: TestUser, device?: string): Promise<TestDevice> => {

@@ -7,13 +7,15 @@ import { eventually } from '../../support/eventually.ts';
 import { send } from '../../support/http.ts';
 import { untilAcquainted } from '../../support/node-hints.ts';
 import { type CuttableProxy, startProxy } from '../../support/proxy.ts';
-import { startTestServer, type TestServer } from '../../support/server.ts';
+import type { TestServer } from '../../support/server.ts';
+import { startTwoServers, type TwoServers } from '../../support/two-servers.ts';
 
 describe('two nodes without Redis, by LISTEN', () => {
   nodesContract((databaseUrl) => ({ DATABASE_URL: databaseUrl }));
 });
 
 describe('a connection for LISTEN that fails', () => {
+  let servers: TwoServers;
   let here: TestServer;
   let elsewhere: TestServer;
   let proxy: CuttableProxy;
@@ -29,13 +31,12 @@ describe('a connection for LISTEN that fails', () => {
       DATABASE_URL: database.place,
       DATABASE_DIRECT_URL: direct.href,
     };
-    here = await startTestServer({ database, env });
-    elsewhere = await startTestServer({ database: { ...database, [Symbol.asyncDispose]: async () => {} }, env });
+    servers = await startTwoServers(database, env);
+    ({ here, elsewhere } = servers);
     await untilAcquainted(here.deps, elsewhere.deps);
   });
   afterAll(async () => {
-    await elsewhere?.[Symbol.asyncDispose]();
-    await here?.[Symbol.asyncDispose]();
+    await servers?.[Symbol.asyncDispose]();
     await proxy?.[Symbol.asyncDispose]();
   });
 
@@ -69,8 +70,8 @@ describe('a connection for LISTEN that fails', () => {
   it('[SYN-7] without hints at all the poll alone serves', async () => {
     const database = await testDatabase('postgresql');
     const env = { HEAD_POLL_MS: '50', DATABASE_URL: database.place, NODE_HINTS: 'off' };
-    await using first = await startTestServer({ database, env });
-    await using second = await startTestServer({ database: { ...database, [Symbol.asyncDispose]: async () => {} }, env });
+    await using two = await startTwoServers(database, env);
+    const { here: first, elsewhere: second } = two;
     const user = await first.register();
     const device = await new TestDevice({ url: first.url, token: user.token }).connect();
     await device.untilFrame('WELCOME');
