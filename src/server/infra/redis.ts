@@ -66,17 +66,8 @@ function openSingle({ random, ...deps }: RedisDoorDeps, url: string): RedisDoor 
   const options = { ...commonOptions, retryStrategy: retryAfter(random) };
   const client = new Redis(url, options);
   let subscriber: Redis | undefined;
-  const state = watchState(client, deps);
-  return {
+  return createDoor(client, deps, {
     description: describe([url]),
-    get isUp() {
-      return state.isUp;
-    },
-    get since() {
-      return state.since;
-    },
-    count: (key, windowMs) => count(client, key, windowMs),
-    publish: (channel, text) => publish(client, channel, text),
     subscribe(channels, heard, lost) {
       // A connection that is subscribed may be silent for long: no bound on that.
       const { socketTimeout: _, ...patient } = options;
@@ -93,7 +84,7 @@ function openSingle({ random, ...deps }: RedisDoorDeps, url: string): RedisDoor 
       subscriber?.disconnect();
       client.disconnect();
     },
-  };
+  });
 }
 
 /** The client keeps subscribed what was once subscribed, also when slots move. */
@@ -115,7 +106,6 @@ function openCluster({ random, ...deps }: RedisDoorDeps, urls: readonly string[]
       ...(protocol === 'rediss:' && { tls: {} }),
     },
   });
-  const state = watchState(client, deps);
   let wanted: Set<string> = new Set();
   const subscribeWanted = (): void => {
     // One by one: they live on different nodes.
@@ -124,16 +114,8 @@ function openCluster({ random, ...deps }: RedisDoorDeps, urls: readonly string[]
       client.ssubscribe(channel).catch(() => wanted.add(channel));
     }
   };
-  return {
+  return createDoor(client, deps, {
     description: `${describe(urls)} (cluster)`,
-    get isUp() {
-      return state.isUp;
-    },
-    get since() {
-      return state.since;
-    },
-    count: (key, windowMs) => count(client, key, windowMs),
-    publish: (channel, text) => publish(client, channel, text),
     subscribe(channels, heard, lost) {
       wanted = new Set(channels);
       client.on('smessage', (_channel: string, text: string) => heard(text));
@@ -148,6 +130,31 @@ function openCluster({ random, ...deps }: RedisDoorDeps, urls: readonly string[]
       client.refreshSlotsCache();
     },
     close: () => client.disconnect(),
+  });
+}
+
+/** What is the same on one server and on a cluster. */
+function createDoor(
+  client: Redis | Cluster,
+  deps: Omit<RedisDoorDeps, 'random'>,
+  own: Pick<RedisDoor, 'description' | 'subscribe' | 'resubscribe' | 'close'>,
+): RedisDoor {
+  const state = watchState(client, deps);
+  return {
+    ...own,
+    get isUp() {
+      return state.isUp;
+    },
+    get since() {
+      return state.since;
+    },
+    async count(key, windowMs) {
+      const [reached, leftMs] = (await client.eval(countScript, 1, key, windowMs)) as [number, number];
+      return { count: reached, leftMs };
+    },
+    async publish(channel, text) {
+      await client.spublish(channel, text);
+    },
   };
 }
 
@@ -185,15 +192,6 @@ function watchState(
   // It says why, with an address that may be nobody's business; that it is down is told by the state.
   client.on('error', () => undefined);
   return state;
-}
-
-async function count(client: Redis | Cluster, key: string, windowMs: number): Promise<RedisCount> {
-  const [reached, leftMs] = (await client.eval(countScript, 1, key, windowMs)) as [number, number];
-  return { count: reached, leftMs };
-}
-
-async function publish(client: Redis | Cluster, channel: string, text: string): Promise<void> {
-  await client.spublish(channel, text);
 }
 
 function describe(urls: readonly string[]): string {
