@@ -61,7 +61,10 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   app.decorate('declaredRoutes', []);
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);
-  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
   installSecurityHeaders(app, { hsts: deps.config.environment === 'production' });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));

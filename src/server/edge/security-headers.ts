@@ -17,7 +17,10 @@ const apiPolicy = { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri:
 export function installSecurityHeaders(app: FastifyInstance, options: SecurityHeadersOptions): void {
   // What belongs to a user is kept by no cache on the way; a route that may be kept says so itself.
   const headers = { ...headersOfHelmet(options), 'cache-control': 'no-store' };
-  app.addHook('onRequest', async (_, reply) => void reply.headers(headers));
+  app.addHook('onRequest', (_, reply, done) => {
+    reply.headers(headers);
+    done();
+  });
 }
 
 function headersOfHelmet({ hsts }: SecurityHeadersOptions): Readonly<Record<string, string>> {
