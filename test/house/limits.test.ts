@@ -12,6 +12,7 @@ import { describeConfig, loadConfig } from '../../src/server/config.ts';
 import { toAdmissionOptions } from '../../src/server/edge/admission-options.ts';
 import { authRates } from '../../src/server/edge/auth-rates.ts';
 import { frameRates } from '../../src/server/edge/frame-budget.ts';
+import { auditRates } from '../../src/server/edge/http-audit.ts';
 import { ingestLimits } from '../../src/server/edge/http-ingest.ts';
 import { httpLimits } from '../../src/server/edge/http-limits.ts';
 import { sessionLimits } from '../../src/server/edge/ws-connection.ts';
@@ -22,7 +23,7 @@ import { zipLimits } from '../../src/server/transfer/read-zip.ts';
 const root = join(import.meta.dirname, '../..');
 
 const tables: Readonly<Record<string, object>> = {
-  ...{ memoryLimits, wireLimits, accessLimits, defaultGroupLimits, authRates, frameRates, httpLimits, sessionLimits },
+  ...{ memoryLimits, wireLimits, accessLimits, defaultGroupLimits, auditRates, authRates, frameRates, httpLimits, sessionLimits },
   ...{ attemptLimits, chunkLimits, transferLimits, ingestLimits, zipLimits },
 };
 

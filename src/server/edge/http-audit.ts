@@ -40,6 +40,12 @@ const position = z.tuple([z.int().min(0)]);
 
 const tag = 'audit';
 
+/** Requests of one address in a minute (SEC-3). */
+export const auditRates = {
+  /** Each reads the whole log of a user. */
+  verify: 30,
+} as const;
+
 export function registerAuditRoutes(app: FastifyInstance, { db }: { readonly db: Queryable }): void {
   route(
     app,
@@ -72,7 +78,7 @@ export function registerAuditRoutes(app: FastifyInstance, { db }: { readonly db:
       description: 'Reads the whole log of the user: expensive, and limited for that.',
       tag,
       auth: true,
-      perMinute: 30,
+      perMinute: auditRates.verify,
       answers: { 200: verdictSchema },
     },
     async ({ principal }) => {
