@@ -1,3 +1,4 @@
+/** The only place that constructs what the server is made of; what takes more than a call is in construct/. */
 import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { type Access, createAccess } from './access/access.ts';
@@ -178,7 +179,7 @@ export async function createDeps(
       createIngest({ db, memories, findSimilar: createSimilarBySearch(searcher), model: provider?.chatModel ?? null, now }),
       metrics.transfer,
     );
-    const files = openTransfer({ db, hub, append, ingest, newId, now, log }, config, model);
+    const files = openTransfer({ db, hub, append, ingest, newId, now, log, metrics }, config, model);
     const folder = options.db === undefined && db.engine === 'pglite' ? config.dataDir : null;
     return {
       config,

@@ -5,6 +5,7 @@ import { v7 } from 'uuid';
 import type { MemoryId } from '../core/ids.ts';
 import { createAppend } from './command/append.ts';
 import { defaultGroupLimits } from './command/group-commit.ts';
+import type { PlanTally } from './command/user-plan.ts';
 import { createHub } from './fanout/hub.ts';
 import { openPostgres, type PostgresOptions } from './infra/postgres.ts';
 import { createKeepEmbeddings } from './project/own-embeddings.ts';
@@ -50,7 +51,8 @@ async function open() {
   const db = await openPostgres({ ...postgres, poolSize });
   const hub = createHub();
   hub.onCommit((userId, head) => port?.postMessage({ kind: 'committed', userId, head } satisfies FromImportThread));
-  const append = createAppend({ db, hub, now: Date.now }, { statements, limits: wholeGroups });
+  const watch = { onTally: (tally: PlanTally) => port?.postMessage({ kind: 'tally', tally } satisfies FromImportThread) };
+  const append = createAppend({ db, hub, now: Date.now, watch }, { statements, limits: wholeGroups });
   const transfer = createTransfer({
     db,
     append,

@@ -10,6 +10,7 @@ import type { Hub } from '../fanout/hub.ts';
 import type { ImportThreadData } from '../import-thread-main.ts';
 import type { Database } from '../infra/database.ts';
 import type { Ingest } from '../ingest/ingest.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { builtFolder } from '../package.ts';
 import { createKeepEmbeddings } from '../project/own-embeddings.ts';
 import type { IngestedConversation } from '../transfer/import-records.ts';
@@ -30,6 +31,7 @@ export interface ServerTransferDeps {
   /** Unix ms. */
   readonly now: () => number;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, 'append'>;
 }
 
 export interface ServerTransfer {
@@ -59,7 +61,7 @@ export function openTransfer(deps: ServerTransferDeps, config: Config, model: st
 
 /** PGlite is in this thread. */
 function importThreadOf(
-  { db, hub, log }: Pick<ServerTransferDeps, 'db' | 'hub' | 'log'>,
+  { db, hub, log, metrics }: Pick<ServerTransferDeps, 'db' | 'hub' | 'log' | 'metrics'>,
   config: Config,
   model: string,
 ): ImportThread | null {
@@ -69,6 +71,7 @@ function importThreadOf(
   return createImportThread({
     start: () => new Worker(join(builtFolder, 'src/server/import-thread-main.js'), { workerData }),
     onCommitted: hub.committedUnseen,
+    onTally: metrics.append.committed,
     onError: (error) => log.error({ err: error }, 'the import thread ended'),
   });
 }

@@ -2,6 +2,7 @@
 import { AppError, type ErrorCode, type FieldError } from '../../core/errors.ts';
 import type { UserId } from '../../core/ids.ts';
 import type { Writer } from '../command/memory-commands.ts';
+import type { PlanTally } from '../command/user-plan.ts';
 import { DatabaseBusy, DatabaseError, DatabaseUnavailable } from '../infra/database.ts';
 import type { ImportReport } from './import-records.ts';
 import { UnknownFormat } from './read-items.ts';
@@ -26,6 +27,8 @@ export type FromImportThread =
   /** A chunk was taken up: there is room for another one. */
   | { readonly kind: 'taken'; readonly id: number }
   | { readonly kind: 'committed'; readonly userId: UserId; readonly head: number }
+  /** What became of ops that were committed. */
+  | { readonly kind: 'tally'; readonly tally: PlanTally }
   | { readonly kind: 'done'; readonly id: number; readonly report: ImportReport }
   | { readonly kind: 'failed'; readonly id: number; readonly failure: ImportFailure };
 

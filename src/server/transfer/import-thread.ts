@@ -6,6 +6,7 @@ import type { Worker } from 'node:worker_threads';
 import { AppError } from '../../core/errors.ts';
 import type { UserId } from '../../core/ids.ts';
 import type { Writer } from '../command/memory-commands.ts';
+import type { PlanTally } from '../command/user-plan.ts';
 import { type FromImportThread, fromFailure, type ToImportThread } from './import-messages.ts';
 import type { ImportReport } from './import-records.ts';
 import type { Bytes } from './item.ts';
@@ -20,6 +21,8 @@ export interface ImportThreadDeps {
   readonly start: () => Worker;
   /** The thread wrote to this log up to there. */
   readonly onCommitted: (userId: UserId, head: number) => void;
+  /** The ops in it, counted. */
+  readonly onTally: (tally: PlanTally) => void;
   /** It ended though nobody asked it to. */
   readonly onError: (error: unknown) => void;
 }
@@ -71,12 +74,13 @@ class Thread {
   readonly #running = new Map<number, Running>();
   readonly #ended: Promise<void>;
 
-  constructor({ start, onCommitted, onError }: ImportThreadDeps, onEnded: () => void) {
+  constructor({ start, onCommitted, onTally, onError }: ImportThreadDeps, onEnded: () => void) {
     this.#worker = start();
     // A server that has nothing else to do may end.
     this.#worker.unref();
     this.#worker.on('message', (message: FromImportThread) => {
       if (message.kind === 'committed') onCommitted(message.userId, message.head);
+      else if (message.kind === 'tally') onTally(message.tally);
       else this.#hear(message);
     });
     this.#worker.on('error', onError);
@@ -132,7 +136,7 @@ class Thread {
     }
   }
 
-  #hear(message: Exclude<FromImportThread, { kind: 'committed' }>): void {
+  #hear(message: Exclude<FromImportThread, { kind: 'committed' | 'tally' }>): void {
     const running = this.#running.get(message.id);
     if (message.kind === 'taken') running?.taken();
     else if (message.kind === 'done') running?.resolve(message.report);

@@ -132,8 +132,12 @@ describe.skipIf(testDatabaseUrl === undefined)('a file that a thread of its own 
     const stop = server.deps.hub.onCommit((userId, head) => {
       if (userId === user.user.id) heads.push(head);
     });
+    const applied = async (): Promise<number> =>
+      Number(/^aibrain_events_total{outcome="applied"} (\d+)$/m.exec(await server.deps.metrics.text())?.[1]);
+    const before = await applied();
     await bringIn(api, toFile(records(1_500)));
     stop();
     expect(heads.at(-1)).toBe(1_500);
+    expect(await applied()).toBe(before + 1_500);
   });
 });

@@ -32,6 +32,7 @@ it('[SYN-10] a thread that ends answers its imports as unavailable, and the next
   const thread = createImportThread({
     start: () => start(codes.shift() ?? counting),
     onCommitted: () => {},
+    onTally: () => {},
     onError: (error) => errors.push(error),
   });
   await expect(thread.importStream(writer, chunks(100), request)).rejects.toMatchObject({ code: 'unavailable' });
@@ -53,6 +54,7 @@ it('[SYN-8] no more than a few chunks are under way, however long the file, and 
       return worker;
     },
     onCommitted: () => {},
+    onTally: () => {},
     onError: () => {},
   });
   async function* counted(): AsyncGenerator<Uint8Array> {
@@ -72,7 +74,12 @@ it('[SYN-8] no more than a few chunks are under way, however long the file, and 
 });
 
 it('[SEC-2] a source that breaks fails with its own error, after the thread is done with what it read', async () => {
-  const thread = createImportThread({ start: () => start(counting), onCommitted: () => {}, onError: () => {} });
+  const thread = createImportThread({
+    start: () => start(counting),
+    onCommitted: () => {},
+    onTally: () => {},
+    onError: () => {},
+  });
   async function* broken(): AsyncGenerator<Uint8Array> {
     yield* chunks(2);
     throw new RangeError('cut');
