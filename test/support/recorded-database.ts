@@ -77,11 +77,14 @@ function withOneNumber(sql: string, parameters: readonly unknown[]): string {
   });
 }
 
-/** The first file on the stack that is not this one, where it is of src/. */
+/** What hands a statement on, and is not the place that it is from. */
+const passers = ['recorded-database', 'watched-database', 'watch-database'];
+
+/** The first file on the stack that is none of those, where it is of src/. */
 function callingFile(): string | null {
   const frames = (new Error('where is this called').stack ?? '')
     .split('\n')
     .slice(1)
-    .filter((line) => !line.includes('recorded-database'));
+    .filter((line) => !passers.some((passer) => line.includes(passer)));
   return /\/(src\/server\/[\w/-]+[.]ts)/.exec(frames[0] ?? '')?.[1] ?? null;
 }

@@ -23,7 +23,10 @@ export interface ApiKeyInfo {
   readonly lastUsedAt: number | null;
 }
 
-export type ApiKeyRequest = Pick<ApiKeyInfo, 'name' | 'scopes' | 'expiresAt'>;
+export interface ApiKeyRequest extends Pick<ApiKeyInfo, 'name' | 'scopes'> {
+  /** Default: `accessLimits.apiKeyDays` after the key is made. */
+  readonly expiresAt?: number | null | undefined;
+}
 
 export interface MadeApiKey extends ApiKeyInfo {
   /** The key itself, which is stored nowhere. */
@@ -38,11 +41,18 @@ export const neverMs = Date.UTC(9999, 11, 31, 23, 59, 59);
 export async function createApiKey(
   deps: Pick<AccessDeps, 'db' | 'now'>,
   userId: UserId,
-  asked: ApiKeyRequest,
+  { name, scopes, expiresAt }: ApiKeyRequest,
 ): Promise<Result<MadeApiKey, ApiKeyRefusal>> {
   const createdAt = deps.now();
   const key = newApiKey(userId);
-  const info = { id: v7({ msecs: createdAt }) as SessionId, ...asked, createdAt, lastUsedAt: null };
+  const info = {
+    id: v7({ msecs: createdAt }) as SessionId,
+    name,
+    scopes,
+    createdAt,
+    expiresAt: expiresAt === undefined ? createdAt + accessLimits.apiKeyDays * 86_400_000 : expiresAt,
+    lastUsedAt: null,
+  };
   const made = await deps.db.transaction((tx) => insertKey(tx, userId, info, key.hash));
   return made.ok ? ok({ ...info, key: key.text }) : made;
 }

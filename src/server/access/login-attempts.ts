@@ -73,13 +73,17 @@ export function createLoginAttempts(db: Database, now: () => number): LoginAttem
   };
 }
 
+const forgetAttempts = {
+  name: 'forget-attempts',
+  everybody: 'throws away what is too old to tell anything, of whatever user',
+  text: `delete from login_attempts
+    where last_at < $1::timestamptz and (succeeded_at is null or succeeded_at < $2::timestamptz)`,
+};
+
 /** Rows that tell nothing any more, of whatever user. */
 export async function deleteStaleAttempts(db: Database, nowMs: number): Promise<void> {
-  await db.query(
-    `delete from login_attempts
-      where last_at < $1::timestamptz and (succeeded_at is null or succeeded_at < $2::timestamptz)`,
-    [new Date(nowMs - attemptLimits.forgetAfterMs), new Date(nowMs - attemptLimits.knownForMs)],
-  );
+  const before = [new Date(nowMs - attemptLimits.forgetAfterMs), new Date(nowMs - attemptLimits.knownForMs)];
+  await db.query(forgetAttempts, before);
 }
 
 interface Counter {

@@ -85,10 +85,10 @@ function registerCreation(app: FastifyInstance, access: Access, now: () => numbe
       answers: { 201: createdSchema },
       errors: ['too_many_api_keys', 'too_many_devices'],
     },
-    async ({ principal, body: { name, scopes: asked, expiresAt = now() + accessLimits.apiKeyDays * 86_400_000 } }) => {
+    async ({ principal, body: { name, scopes: asked, expiresAt } }) => {
       // A stolen key would otherwise outlive its revocation in the keys it made.
       if (principal.isApiKey) throw new AppError('insufficient_scope', 'A key makes no keys: log in.');
-      if (expiresAt !== null && expiresAt <= now()) {
+      if (typeof expiresAt === 'number' && expiresAt <= now()) {
         throw new AppError('invalid_request', undefined, [{ path: 'expiresAt', message: 'must be in the future' }]);
       }
       const made = await access.createApiKey(principal.userId, { name, scopes: asked, expiresAt });

@@ -76,16 +76,16 @@ async function fence(engine: EmbeddedEngine, users: Users): Promise<void> {
 }
 
 function createQuery(engine: EmbeddedEngine, turn: Turn, isFenced: boolean): Transaction {
-  const execute = <Row>(text: string, params: readonly unknown[], users: Users): Promise<StatementResult<Row>> =>
+  const execute = <Row>(text: string, params: readonly unknown[], find: () => Users): Promise<StatementResult<Row>> =>
     turn(async () => {
-      if (isFenced) await fence(engine, users);
+      if (isFenced) await fence(engine, find());
       const { rows, affectedRows } = await engine.call((pg) => pg.query<Row>(text, [...params]));
       return { rows, affectedRows: affectedRows ?? 0 };
     });
   return {
     query: async <Row>(given: Statement | string, params: readonly unknown[] = []) => {
       const statement = typeof given === 'string' ? { text: given } : given;
-      return (await execute<Row>(statement.text, params, usersOf(statement, params))).rows;
+      return (await execute<Row>(statement.text, params, () => usersOf(statement, params))).rows;
     },
     // PGlite has no stdin: it reads the stream as a file of its own.
     copyIn: (text, stream) =>
@@ -96,7 +96,7 @@ function createQuery(engine: EmbeddedEngine, turn: Turn, isFenced: boolean): Tra
       }),
     script: (sql) => turn(async () => void (await engine.call((pg) => pg.exec(sql)))),
     get kysely() {
-      return createKysely((text, params) => execute(text, params, usersOfBuilt(text, params)));
+      return createKysely((text, params) => execute(text, params, () => usersOfBuilt(text, params)));
     },
   };
 }

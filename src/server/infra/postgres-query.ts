@@ -18,7 +18,8 @@ export interface QueryOptions {
 
 export type Lend = <T>(use: (client: pg.ClientBase) => Promise<T>) => Promise<T>;
 
-type Users = readonly string[] | 'everybody';
+/** Worked out only behind the fence: without it no statement pays for a look at its parameters. */
+type FindUsers = () => readonly string[] | 'everybody';
 
 /** After the server's own time-out: how long its answer may take before the connection counts as dead. */
 const answerGraceMs = 5_000;
@@ -31,7 +32,7 @@ export function answerTimeoutMs(statementTimeoutMs: number): number {
 
 export function createQuery(lend: Lend, options: QueryOptions): Transaction {
   const settingsFor = createSettings(options);
-  const execute = <Row>(statement: Statement, params: readonly unknown[], users: Users): Promise<StatementResult<Row>> =>
+  const execute = <Row>(statement: Statement, params: readonly unknown[], users: FindUsers): Promise<StatementResult<Row>> =>
     lend(async (client) => {
       const { rows, rowCount, command } = await run(client, settingsFor(users), toConfig(statement, params, options));
       return { rows, affectedRows: command === 'SELECT' ? 0 : (rowCount ?? 0) };
@@ -39,18 +40,18 @@ export function createQuery(lend: Lend, options: QueryOptions): Transaction {
   return {
     query: async <Row>(given: Statement | string, params: readonly unknown[] = []) => {
       const statement = typeof given === 'string' ? { text: given } : given;
-      return (await execute<Row>(statement, params, usersOf(statement, params))).rows;
+      return (await execute<Row>(statement, params, () => usersOf(statement, params))).rows;
     },
     copyIn: (text, stream) =>
       lend(async (client) => {
-        const settings = settingsFor('everybody');
+        const settings = settingsFor(() => 'everybody');
         if (settings.length > 0) await run(client, settings, toConfig({ text: 'select 1' }, [], options));
         await withinMs(answerTimeoutMs(options.timeoutMs), finished(client.query(copyFrom(text)).end(stream)));
       }),
     script: (text) =>
       lend(async (client) => void (await client.query({ text, query_timeout: longestTimerMs } as pg.QueryConfig))),
     get kysely() {
-      return createKysely((text, params) => execute({ text }, params, usersOfBuilt(text, params)));
+      return createKysely((text, params) => execute({ text }, params, () => usersOfBuilt(text, params)));
     },
   };
 }
@@ -59,13 +60,18 @@ export function createQuery(lend: Lend, options: QueryOptions): Transaction {
  * What has to be said before a statement about these users. A transaction keeps what was said in it until other users are
  * meant; a statement on its own leaves nothing behind.
  */
-function createSettings({ pooler, rowSecurity, timeoutMs, transaction }: QueryOptions): (users: Users) => readonly Setting[] {
+function createSettings({ pooler, rowSecurity, timeoutMs, transaction }: QueryOptions): (users: FindUsers) => readonly Setting[] {
   const always = pooler === 'none' || transaction !== undefined ? [] : createStatementSettings(timeoutMs);
   if (!rowSecurity || transaction?.everybody === true) return () => always;
-  if (transaction === undefined) return (users) => (users === 'everybody' ? always : [...always, ...fenceSettings(users)]);
+  if (transaction === undefined) {
+    return (find) => {
+      const users = find();
+      return users === 'everybody' ? always : [...always, ...fenceSettings(users)];
+    };
+  }
   let said = String(fenceSettings('everybody'));
-  return (users) => {
-    const fence = fenceSettings(users);
+  return (find) => {
+    const fence = fenceSettings(find());
     if (String(fence) === said) return [];
     said = String(fence);
     return fence;

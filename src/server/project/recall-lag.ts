@@ -16,26 +16,30 @@ export interface RecallLagRow {
 /** Users that are looked at: with more of them behind, the figures say "at least". */
 const maxUsers = 10_000;
 
-/** The first event that is missing is found by its key. */
+/**
+ * The first event that is missing is found by its key. Every join is of one user's rows inside of the page, so that shards
+ * answer it by themselves; what is joined to a page is fetched whole by Citus.
+ */
 const statement = {
   name: 'recall-lag',
   everybody: 'tells whoever runs the server how far words and vectors are behind',
   text: `with behind as materialized (
-      select h.user_id, h.seq, coalesce(r.text_seq, 0) as text_seq, coalesce(v.seq, 0) as vector_seq
+      select h.seq, coalesce(r.text_seq, 0) as text_seq, coalesce(v.seq, 0) as vector_seq,
+        t.at_ms as word_ms, e.at_ms as vector_ms
       from user_heads h
         left join recall_heads r on r.user_id = h.user_id
         left join vector_heads v on v.user_id = h.user_id and v.model = $1::text
+        left join events t on t.user_id = h.user_id and t.seq = coalesce(r.text_seq, 0) + 1
+        left join events e on e.user_id = h.user_id and e.seq = coalesce(v.seq, 0) + 1
       where h.seq > 0 and (h.seq > coalesce(r.text_seq, 0) or h.seq > coalesce(v.seq, 0)) limit ${maxUsers}
     )
-    select count(*) filter (where b.seq > b.text_seq)::int as word_users,
-      coalesce(sum(b.seq - b.text_seq) filter (where b.seq > b.text_seq), 0)::bigint as word_events,
-      min(t.at_ms) as word_oldest,
-      count(*) filter (where b.seq > b.vector_seq)::int as vector_users,
-      coalesce(sum(b.seq - b.vector_seq) filter (where b.seq > b.vector_seq), 0)::bigint as vector_events,
-      min(e.at_ms) as vector_oldest
-    from behind b
-      left join events t on t.user_id = b.user_id and t.seq = b.text_seq + 1
-      left join events e on e.user_id = b.user_id and e.seq = b.vector_seq + 1`,
+    select count(*) filter (where seq > text_seq)::int as word_users,
+      coalesce(sum(seq - text_seq) filter (where seq > text_seq), 0)::bigint as word_events,
+      min(word_ms) as word_oldest,
+      count(*) filter (where seq > vector_seq)::int as vector_users,
+      coalesce(sum(seq - vector_seq) filter (where seq > vector_seq), 0)::bigint as vector_events,
+      min(vector_ms) as vector_oldest
+    from behind`,
 };
 
 interface Row {

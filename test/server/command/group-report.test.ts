@@ -11,6 +11,7 @@ import {
 import type { PlanTally } from '../../../src/server/command/user-plan.ts';
 import { createDatabaseUser, creation, newMemoryId, op, push } from '../../support/append.ts';
 import { describeOnEachEngine, type TestDatabase } from '../../support/databases.ts';
+import { testMode } from '../../support/test-mode.ts';
 
 describeOnEachEngine('the report of a group', (open) => {
   let place: TestDatabase;
@@ -30,6 +31,7 @@ describeOnEachEngine('the report of a group', (open) => {
       db: place.db,
       now: Date.now,
       cache: createAppendCache(),
+      oneUser: testMode.oneUser,
       onCommitted: (plan) => tallies.push(plan.tally),
       onGroup: (report) => reports.push(report),
       around(step, requests, work) {
