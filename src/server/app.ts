@@ -4,6 +4,7 @@ import cors from '@fastify/cors';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import type { Config } from './config.ts';
+import { installAnswerHeaders } from './edge/answer-headers.ts';
 import { createAuthHook } from './edge/auth-hook.ts';
 import { answerClientError } from './edge/client-error.ts';
 import { endConnectionsWhileDraining } from './edge/draining.ts';
@@ -27,13 +28,12 @@ import { registerTransferRoutes, type TransferRouteDeps } from './edge/http-tran
 import { closeIdleConnectionsWhileDraining } from './edge/idle-connections.ts';
 import { installJsonBodies } from './edge/json-body.ts';
 import { headersCheckMs, installLoadLimits, type LoadLimitDeps } from './edge/load-limits.ts';
-import { RequestLog } from './edge/logger.ts';
 import { createOriginCheck } from './edge/origins.ts';
 import { sendError, sendProblem } from './edge/problem.ts';
 import { createUserLimit, installRateLimits, type RateLimitDeps } from './edge/rate-limits.ts';
+import { RequestLog } from './edge/request-log.ts';
 import { type RequestWatchDeps, watchRequests } from './edge/request-watch.ts';
-import { installSecurityHeaders } from './edge/security-headers.ts';
-import { registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
+import { closeRefusedUpgrades, registerSyncSocket, type SyncSocketDeps } from './edge/ws-sync.ts';
 
 export interface AppDeps
   extends AuthDeps,
@@ -53,19 +53,17 @@ export interface AppDeps
 }
 
 export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<FastifyInstance> {
-  const app = createServer(deps.config, log);
+  const requests = new RequestLog();
+  const app = createServer(deps.config, log, requests);
   closeIdleConnectionsWhileDraining(app);
   endConnectionsWhileDraining(app, deps.draining);
   installJsonBodies(app);
-  watchRequests(app, deps);
+  watchRequests(app, requests, deps);
+  closeRefusedUpgrades(requests);
   app.decorate('declaredRoutes', []);
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    done();
-  });
-  installSecurityHeaders(app, { hsts: deps.config.environment === 'production' });
+  installAnswerHeaders(app, { hsts: deps.config.environment === 'production' });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendProblem(new AppError('not_found'), request, reply));
   await limitRates(app, deps);
@@ -107,10 +105,10 @@ function registerApi(api: FastifyInstance, deps: AppDeps): void {
   registerConflictRoutes(api, deps);
 }
 
-function createServer(config: Config, log: FastifyBaseLogger): FastifyInstance {
+function createServer(config: Config, log: FastifyBaseLogger, requests: RequestLog): FastifyInstance {
   return fastify({
     loggerInstance: log,
-    logController: new RequestLog(),
+    logController: requests,
     bodyLimit: config.bodyLimitBytes,
     routerOptions: { maxParamLength: httpLimits.pathParamChars },
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,

@@ -1,5 +1,4 @@
 /** The log: one JSON object a line. No bodies, no headers, and of a URL never the token (SEC-4). */
-import { type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from '../config.ts';
 import type { TraceLink, Tracing } from '../tracing/tracing.ts';
@@ -22,21 +21,6 @@ export function createLogger({ level, destination, tracing }: LoggerOptions): Lo
 }
 
 const namesOf = (here: TraceLink | null): object => (here === null ? {} : { traceId: here.traceId, spanId: here.spanId });
-
-/** One line a request, when it is done. */
-export class RequestLog extends LogController {
-  constructor() {
-    super({ requestIdLogLabel: 'requestId' });
-  }
-
-  override incomingRequest(): void {}
-
-  override requestCompleted(error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
-    const line = { req: request, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
-    if (error) request.log.error({ ...line, err: error }, 'request failed');
-    else request.log.info(line, 'request');
-  }
-}
 
 interface LoggableRequest {
   readonly method: string;

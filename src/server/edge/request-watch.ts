@@ -1,7 +1,16 @@
 /** Every request on its way through the server: counted by its route, warned of when it is slow, traced where traces are on. */
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler, onResponseHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { RouteMetrics } from '../metrics/http-metrics.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RequestSpan, Tracing } from '../tracing/tracing.ts';
+import type { RequestLog } from './request-log.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Of the route; set when it is declared. */
+    metrics?: RouteMetrics;
+  }
+}
 
 export interface RequestWatchDeps {
   readonly metrics: Metrics;
@@ -10,28 +19,26 @@ export interface RequestWatchDeps {
 }
 
 /** Before any route is declared: it prepares the metrics of each. */
-export function watchRequests(app: FastifyInstance, { metrics, tracing, config }: RequestWatchDeps): void {
+export function watchRequests(
+  app: FastifyInstance,
+  requests: Pick<RequestLog, 'onEnd'>,
+  { metrics, tracing, config }: RequestWatchDeps,
+): void {
   const { http } = metrics;
   const spans = new WeakMap<FastifyRequest, RequestSpan>();
   app.addHook('onRoute', (route) => {
-    for (const method of [route.method].flat()) {
-      const { done } = http.route(method, route.url);
-      const observe: onResponseHookHandler = (request, reply, next) => {
-        if (request.method === method) done(reply.statusCode, reply.elapsedTime);
-        next();
-      };
-      route.onResponse = [route.onResponse ?? [], observe].flat();
-    }
+    const [method = 'any'] = [route.method].flat();
+    route.config = { ...route.config, metrics: http.route(method, route.url) };
     // An upgrade has no answer that would end its span; what comes over the socket has spans of its own.
     if (tracing !== null && route.websocket !== true)
       route.onRequest = [traceRequest(tracing, spans, route.url), route.onRequest ?? []].flat();
   });
   const unmatched = http.route('any', 'unmatched');
-  app.addHook('onResponse', (request, reply, next) => {
-    if (request.is404) unmatched.done(reply.statusCode, reply.elapsedTime);
-    if (config.slowRequestMs > 0 && reply.elapsedTime > config.slowRequestMs) warnOfSlow(request, reply.elapsedTime);
+  requests.onEnd((request, reply) => {
+    const ms = reply.elapsedTime;
+    (request.routeOptions.config.metrics ?? unmatched).done(reply.statusCode, ms);
+    if (config.slowRequestMs > 0 && ms > config.slowRequestMs) warnOfSlow(request, ms);
     if (tracing !== null) spans.get(request)?.end(reply.statusCode);
-    next();
   });
   http.countConnections(
     () => new Promise((resolve) => app.server.getConnections((error, count) => resolve(error === null ? count : 0))),
@@ -40,7 +47,7 @@ export function watchRequests(app: FastifyInstance, { metrics, tracing, config }
 
 type Spans = WeakMap<FastifyRequest, RequestSpan>;
 
-/** It is ended by the hook that every request passes last. */
+/** It is ended where every request ends. */
 function traceRequest(tracing: Tracing, spans: Spans, pattern: string): onRequestHookHandler {
   return (request, _reply, next) => {
     const { traceparent } = request.headers;

@@ -142,16 +142,12 @@ export function route<
     onSend: spec.auth ? [app.watchAnswer] : [],
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
-    async handler(request, reply) {
+    handler(request, reply) {
       const checked = checkRequest(spec, request);
       // `checkRequest` parsed each part with the schema that types it, and `authenticate` ran where `auth` is set.
       const input = { ...checked, principal: request.principal, request } as unknown as RouteInput<Params, Query, Body, Auth>;
       request.turn?.begin();
-      try {
-        return sendAnswer(reply, await handler(input));
-      } finally {
-        request.turn?.end();
-      }
+      answerWith(request, reply, () => handler(input));
     },
   });
 }
@@ -186,11 +182,34 @@ function doorsOf(app: FastifyInstance, spec: AnySpec): (preParsingHookHandler | 
   return doors;
 }
 
-function sendAnswer(reply: FastifyReply, answer: { status: number; body?: unknown; headers?: Readonly<Record<string, string>> }) {
-  return reply
-    .code(answer.status)
-    .headers(answer.headers ?? {})
-    .send(answer.body);
+interface AnyAnswer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An answer that is there at once is sent at once: most of what Fastify does about a promise would be for nothing. */
+function answerWith(request: FastifyRequest, reply: FastifyReply, handle: () => Promise<AnyAnswer> | AnyAnswer): void {
+  const fail = (error: unknown): void => void reply.send(error);
+  const end = (): void => request.turn?.end();
+  try {
+    const answer = handle();
+    if (answer instanceof Promise)
+      return void answer
+        .then((given) => sendAnswer(reply, given))
+        .catch(fail)
+        .finally(end);
+    sendAnswer(reply, answer);
+  } catch (error) {
+    fail(error);
+  }
+  end();
+}
+
+function sendAnswer(reply: FastifyReply, { status, headers, body }: AnyAnswer): void {
+  reply.code(status);
+  if (headers !== undefined) reply.headers(headers);
+  reply.send(body);
 }
 
 interface CheckedRequest {

@@ -1,6 +1,6 @@
 /** `WS /api/v1/sync`: upgrades, and the sockets of this process. */
-import websocket from '@fastify/websocket';
-import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
+import websocket, { type WebSocket } from '@fastify/websocket';
+import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler, onRequestHookHandler } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { Access } from '../access/access.ts';
 import type { Config } from '../config.ts';
@@ -12,6 +12,7 @@ import { frameRates } from './frame-budget.ts';
 import { comeBackWithinMs, leaveInTurn } from './leave-in-turn.ts';
 import { createOriginCheck, isSameOrigin } from './origins.ts';
 import { sendProblem } from './problem.ts';
+import type { RequestLog } from './request-log.ts';
 import { syncSocketPath } from './sync-socket-door.ts';
 import { type ConnectionDeps, SyncConnection, sessionLimits } from './ws-connection.ts';
 import { createSocketPlaces, type SocketPlacesConfig } from './ws-places.ts';
@@ -40,15 +41,6 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
   const leave = (withinMs: number): Promise<void> => leaveInTurn(connections, { withinMs, random });
   // Before that of the plugin, which would close them without a word.
   app.addHook('preClose', () => leave(0));
-  // A frame up to twice the limit is read, so that it gets a typed error; beyond that the socket is closed with 1009.
-  await app.register(websocket, {
-    options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false },
-    // What a client breaks is no fault of the server: one line, not a stack.
-    errorHandler: (error, socket, request) => {
-      request.log.info({ reason: error.message, socketId: request.id }, 'a socket was ended by what came over it');
-      socket.terminate();
-    },
-  });
   const { config, metrics } = deps;
   const places = createSocketPlaces(config, metrics);
   const bounds = {
@@ -56,33 +48,27 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     frameRates: config.rateLimit === 'on' ? frameRates : null,
     slowMs: config.slowClientSeconds * 1_000,
   };
-  app.route<{ Querystring: { token?: string } }>({
-    method: 'GET',
-    url: syncSocketPath,
-    onRequest: [createUpgradeCheck(deps.config), places.beforeUpgrade],
-    // A request that asks for no upgrade; without this its answer would be an empty one.
-    handler: (request, reply) => sendProblem(new AppError('not_found', 'Here is a WebSocket only.'), request, reply),
-    wsHandler: (socket, request) => {
-      // The request that was upgraded names the socket from then on, and whoever has to know finds the user by it.
-      const socketId = request.id;
-      const onFault = (error: unknown): void => request.log.error({ err: error, socketId }, 'sync socket');
-      const onRepair = (): void => request.log.warn({ socketId }, 'the state hash of a device differed: it asks for a snapshot');
-      const connection = new SyncConnection(
-        { ...deps, ...bounds, ...traced, onFault, onRepair },
-        socket,
-        request.query.token ?? null,
-      );
-      connections.add(connection);
-      deps.metrics.sockets.opened();
-      socket.on('close', (code) => {
-        deps.metrics.sockets.closed(code);
-        connections.delete(connection);
-      });
-      connection.start();
-      // Who comes now came through a balancer that has not heard yet.
-      if (deps.draining.isOn) void connection.leave(Math.round(random() * comeBackWithinMs));
-    },
-  });
+  const open = (socket: WebSocket, request: SocketRequest): void => {
+    // The request that was upgraded names the socket from then on, and whoever has to know finds the user by it.
+    const socketId = request.id;
+    const onFault = (error: unknown): void => request.log.error({ err: error, socketId }, 'sync socket');
+    const onRepair = (): void => request.log.warn({ socketId }, 'the state hash of a device differed: it asks for a snapshot');
+    const connection = new SyncConnection(
+      { ...deps, ...bounds, ...traced, onFault, onRepair },
+      socket,
+      request.query.token ?? null,
+    );
+    connections.add(connection);
+    deps.metrics.sockets.opened();
+    socket.on('close', (code) => {
+      deps.metrics.sockets.closed(code);
+      connections.delete(connection);
+    });
+    connection.start();
+    // Who comes now came through a balancer that has not heard yet.
+    if (deps.draining.isOn) void connection.leave(Math.round(random() * comeBackWithinMs));
+  };
+  await registerUpgrade(app, [createUpgradeCheck(deps.config), places.beforeUpgrade], open);
   // Half of the time: what is under way on the last of them needs some, too.
   deps.draining.onBegin(() => leave(deps.config.drainSeconds * 500));
   const ticking = setInterval(() => {
@@ -101,6 +87,42 @@ export async function registerSyncSocket(app: FastifyInstance, deps: SyncSocketD
     clearInterval(ticking);
     stopListening();
     stopPoll();
+  });
+}
+
+type SocketRequest = FastifyRequest<{ Querystring: { token?: string } }>;
+
+/** In a scope of its own, so that the hooks of the plugin are those of this route alone. */
+async function registerUpgrade(
+  app: FastifyInstance,
+  checks: readonly (onRequestAsyncHookHandler | onRequestHookHandler)[],
+  open: (socket: WebSocket, request: SocketRequest) => void,
+): Promise<void> {
+  await app.register(async (scope) => {
+    // A frame up to twice the limit is read, so that it gets a typed error; beyond that the socket is closed with 1009.
+    await scope.register(websocket, {
+      options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false },
+      // What a client breaks is no fault of the server: one line, not a stack.
+      errorHandler: (error, socket, request) => {
+        request.log.info({ reason: error.message, socketId: request.id }, 'a socket was ended by what came over it');
+        socket.terminate();
+      },
+    });
+    scope.route<{ Querystring: { token?: string } }>({
+      method: 'GET',
+      url: syncSocketPath,
+      onRequest: [...checks],
+      // A request that asks for no upgrade; without this its answer would be an empty one.
+      handler: (request, reply) => sendProblem(new AppError('not_found', 'Here is a WebSocket only.'), request, reply),
+      wsHandler: open,
+    });
+  });
+}
+
+/** An upgrade that was answered with something else leaves a connection that nobody reads any more. */
+export function closeRefusedUpgrades(requests: Pick<RequestLog, 'onEnd'>): void {
+  requests.onEnd(({ raw }) => {
+    if (raw.headers.upgrade !== undefined) raw.socket.destroySoon();
   });
 }
 
