@@ -40,6 +40,7 @@ import { docsFolder, readVersion } from './package.ts';
 import { keepOwnVectors, ownVectorModel } from './project/own-vectors.ts';
 import type { RecallWorker } from './project/recall-worker.ts';
 import { type AccessCounts, startAccessCounts } from './read/access-counts.ts';
+import { createMemoryReader, type MemoryReader } from './read/memory-reader.ts';
 import { nearestMemories } from './read/nearest.ts';
 import { readEmbedded } from './read/read-embedded.ts';
 import { createSearcher, type Searcher } from './read/search.ts';
@@ -74,6 +75,7 @@ export interface Deps {
   /** Null: there are no traces. */
   readonly tracing: Tracing | null;
   readonly vectors: MemoryVectors;
+  readonly memoryReader: MemoryReader;
   readonly recall: RecallWorker;
   /** Null: without REDIS_URL. */
   readonly redis: RedisDoor | null;
@@ -119,6 +121,7 @@ export async function createDeps(
     const append = watched.wrap(createAppend({ db, hub, now, watch: watched.watch }, { statements: config.groupCommit }));
     metrics.append.countQueued(append.queued);
     const stopwatch = () => performance.now();
+    const oneUser = config.groupCommit === 'user';
     const keys = await readTokenKeys(config);
     const access = createAccess(
       { db, now, stopwatch, keys },
@@ -133,7 +136,7 @@ export async function createDeps(
       startAccessCounts({
         db,
         now,
-        oneUser: config.groupCommit === 'user',
+        oneUser,
         onError: (error) => log.warn({ err: error }, 'access counts not written'),
       }),
       metrics.transfer,
@@ -204,6 +207,7 @@ export async function createDeps(
       metrics,
       tracing,
       vectors: vectorsOf(db, model),
+      memoryReader: createMemoryReader({ db, model, oneUser }),
       recall,
       redis: nodes.redis,
       hints: nodes.hints,

@@ -10,7 +10,7 @@ import { toVector } from '../embed/to-vector.ts';
 import type { Queryable } from '../infra/database.ts';
 import type { AccessCounts } from '../read/access-counts.ts';
 import { listMemories, memoryOrders } from '../read/list-memories.ts';
-import { readMemory } from '../read/memory-view.ts';
+import type { MemoryReader } from '../read/memory-reader.ts';
 import { readMemoryAt } from '../read/read-memory-at.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { toEntityTag } from './if-match.ts';
@@ -22,6 +22,7 @@ import { unwrap } from './unwrap.ts';
 export interface MemoryRouteDeps {
   readonly db: Queryable;
   readonly memories: MemoryCommands;
+  readonly memoryReader: MemoryReader;
   readonly accesses: AccessCounts;
   readonly vectors: MemoryVectors;
 }
@@ -110,7 +111,7 @@ function registerCreate(app: FastifyInstance, { memories, vectors }: MemoryRoute
   );
 }
 
-function registerRead(app: FastifyInstance, { db, accesses, vectors }: MemoryRouteDeps): void {
+function registerRead(app: FastifyInstance, { db, memoryReader, accesses }: MemoryRouteDeps): void {
   route(
     app,
     {
@@ -135,7 +136,7 @@ function registerRead(app: FastifyInstance, { db, accesses, vectors }: MemoryRou
         const past = unwrap(await readMemoryAt(db, userId, id, at));
         return { status: 200, body: memoryToJson(past.memory, past.accessCount + accesses.pending(userId, id), false) };
       }
-      const view = await readMemory(db, userId, id, vectors.model);
+      const view = await memoryReader.read(userId, id);
       if (view?.memory.erased === true) throw new AppError('erased_memory');
       if (view === null || (view.memory.deleted && deleted !== true)) throw new AppError('unknown_memory');
       accesses.count(userId, id);

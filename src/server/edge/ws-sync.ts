@@ -1,6 +1,12 @@
 /** `WS /api/v1/sync`: upgrades, and the sockets of this process. */
 import websocket, { type WebSocket } from '@fastify/websocket';
-import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler, onRequestHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler,
+} from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { Access } from '../access/access.ts';
 import type { Config } from '../config.ts';
@@ -98,7 +104,7 @@ async function registerUpgrade(
   checks: readonly (onRequestAsyncHookHandler | onRequestHookHandler)[],
   open: (socket: WebSocket, request: SocketRequest) => void,
 ): Promise<void> {
-  await app.register(async (scope) => {
+  const declare: FastifyPluginAsync = async (scope) => {
     // A frame up to twice the limit is read, so that it gets a typed error; beyond that the socket is closed with 1009.
     await scope.register(websocket, {
       options: { maxPayload: 2 * sessionLimits.maxFrameBytes, perMessageDeflate: false },
@@ -116,7 +122,8 @@ async function registerUpgrade(
       handler: (request, reply) => sendProblem(new AppError('not_found', 'Here is a WebSocket only.'), request, reply),
       wsHandler: open,
     });
-  });
+  };
+  await app.register(declare);
 }
 
 /** An upgrade that was answered with something else leaves a connection that nobody reads any more. */

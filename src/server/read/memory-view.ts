@@ -17,26 +17,18 @@ export const viewColumns: string = memoryColumns.replace(/, stamps$/, '').replac
 
 export const rowToView = (row: MemoryViewRow): MemoryView => ({ memory: rowToMemory(row), accessCount: row.access_count });
 
-const readStatement: Statement = {
-  name: 'read-memory',
-  text: `select ${viewColumns}, coalesce(a.count, 0) as access_count, ${hasVector} as embedded
-    from memories m left join memory_accesses a on a.user_id = m.user_id and a.memory_id = m.id
-    where m.user_id = $1::uuid and m.id = $2::uuid`,
-};
-
 export interface EmbeddedView extends MemoryView {
   /** The content has its vector. */
   readonly embedded: boolean;
 }
 
-/**
- * The memory as it stands, deleted or not, in one statement; null when the user has none of this id.
- * @param model of the server's own vectors.
- */
-export async function readMemory(db: Queryable, userId: UserId, id: MemoryId, model: string): Promise<EmbeddedView | null> {
-  const [row] = await db.query<MemoryViewRow & { readonly embedded: boolean }>(readStatement, [userId, id, model]);
-  return row === undefined ? null : { ...rowToView(row), embedded: row.embedded };
-}
+export type EmbeddedViewRow = MemoryViewRow & { readonly embedded: boolean };
+
+/** Of `m` in `memories` and `a` in `memory_accesses`, where `$3` is the model of the server's own vectors. @param user whose they are, in SQL. */
+export const embeddedColumns = (user: string): string =>
+  `${viewColumns}, coalesce(a.count, 0) as access_count, ${hasVector(user)} as embedded`;
+
+export const rowToEmbeddedView = (row: EmbeddedViewRow): EmbeddedView => ({ ...rowToView(row), embedded: row.embedded });
 
 const countStatement: Statement = {
   name: 'read-access-count',

@@ -46,6 +46,7 @@ const ofManyUsers: readonly string[] = [
   'read-memories-to-write',
   'read-open-conflicts',
   'add-accesses',
+  'read-memories-of-users',
 ];
 
 /** In a modification Citus would run them once for each placement, and they differ. */
