@@ -16,6 +16,8 @@ interface RssOfLife {
   readonly maxMegabytes: number;
   /** MB a minute by least squares, without the first minute of a process, in which it fills its caches; null: it did not live longer. */
   readonly slope: number | null;
+  /** At its start and after each minute: the form of the curve, which a slope does not tell. */
+  readonly megabytesByMinute: readonly number[];
   readonly endedByItself: boolean;
 }
 
@@ -37,6 +39,13 @@ function describe(lives: readonly Life[]): RssOfLife {
     minMegabytes: all.length === 0 ? 0 : round(Math.min(...megabytes)),
     maxMegabytes: all.length === 0 ? 0 : round(Math.max(...megabytes)),
     slope: slope === null ? null : round(slope),
+    megabytesByMinute: lives.flatMap(({ samples }) => byMinute(samples)).map(round),
     endedByItself: lives.some(({ endedByItself }) => endedByItself),
   };
+}
+
+function byMinute(samples: Life['samples']): readonly number[] {
+  const start = samples[0]?.atMs ?? 0;
+  const minuteOf = (index: number): number => Math.floor(((samples[index]?.atMs ?? 0) - start) / 60_000);
+  return samples.filter((_, index) => index === 0 || minuteOf(index) > minuteOf(index - 1)).map(({ megabytes }) => megabytes);
 }
