@@ -27,7 +27,7 @@ const groupSize = 100;
 const groupsAtOnce = 2;
 
 const ofUser: Statement = {
-  name: 'read-memories-of-user',
+  name: 'read-memory-views-of-user',
   text: `select q.n::int as n, ${embeddedColumns('$1::uuid')}
     from unnest($2::uuid[]) with ordinality as q(id, n)
       join memories m on m.user_id = $1::uuid and m.id = q.id
@@ -35,7 +35,7 @@ const ofUser: Statement = {
 };
 
 const ofUsers: Statement = {
-  name: 'read-memories-of-users',
+  name: 'read-memory-views-of-users',
   text: `select q.n::int as n, ${embeddedColumns('m.user_id')}
     from unnest($1::uuid[], $2::uuid[]) with ordinality as q(user_id, id, n)
       join memories m on m.user_id = q.user_id and m.id = q.id

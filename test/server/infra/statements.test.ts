@@ -46,7 +46,7 @@ const ofManyUsers: readonly string[] = [
   'read-memories-to-write',
   'read-open-conflicts',
   'add-accesses',
-  'read-memories-of-users',
+  'read-memory-views-of-users',
 ];
 
 /** In a modification Citus would run them once for each placement, and they differ. */
@@ -107,6 +107,17 @@ describe('[LOG-8] the schema', () => {
   });
 });
 
+/** Of the named statements in the source. */
+const writtenNames = (): readonly string[] =>
+  filesIn(join(root, 'src/server')).flatMap((path) =>
+    [...readFileSync(path, 'utf8').matchAll(/\bname: '([a-z-]+)',?\s+(?:everybody: .*\s+)?text:/g)].map(([, name = '']) => name),
+  );
+
+it('[house] a name of a statement is used once: a connection keeps it prepared, and refuses another text under it', () => {
+  const names = writtenNames();
+  expect(names.filter((name, index) => names.indexOf(name) < index)).toEqual([]);
+});
+
 describe.skipIf(testMode.statementsDir === undefined)('[LOG-8] the statements', () => {
   let statements: readonly (RecordedStatement & { readonly facts: StatementFacts })[];
   beforeAll(() => {
@@ -118,9 +129,7 @@ describe.skipIf(testMode.statementsDir === undefined)('[LOG-8] the statements', 
 
   it('[LOG-8] every named statement of the source was sent, or is of the other way', () => {
     const sent = new Set(statements.map(({ name }) => name));
-    const written = filesIn(join(root, 'src/server')).flatMap((path) =>
-      [...readFileSync(path, 'utf8').matchAll(/\bname: '([a-z-]+)',?\s+text:/g)].map(([, name = '']) => name),
-    );
+    const written = writtenNames();
     expect(written.length).toBeGreaterThan(60);
     expect(written.filter((name) => !sent.has(name) && !ofManyUsers.includes(name)).sort()).toEqual([]);
   });
