@@ -5,6 +5,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import type { Config } from './config.ts';
 import { installAnswerHeaders } from './edge/answer-headers.ts';
+import { createSendTogether, sendAtOnce } from './edge/answers-together.ts';
 import { createAuthHook } from './edge/auth-hook.ts';
 import { answerClientError } from './edge/client-error.ts';
 import { endConnectionsWhileDraining } from './edge/draining.ts';
@@ -61,6 +62,7 @@ export async function createApp(deps: AppDeps, log: FastifyBaseLogger): Promise<
   watchRequests(app, requests, deps);
   closeRefusedUpgrades(requests);
   app.decorate('declaredRoutes', []);
+  app.decorate('sendAnswer', deps.tracing === null ? createSendTogether() : sendAtOnce);
   app.decorate('authenticate', createAuthHook(deps.access));
   app.decorateRequest('principal', null);
   installAnswerHeaders(app, { hsts: deps.config.environment === 'production' });

@@ -1,6 +1,6 @@
 /**
  * The append: heads, events, memories and conflicts of a whole group, in one transaction. A small group is one
- * data-modifying statement and one round trip; a large one goes in by COPY.
+ * data-modifying statement and one round trip, a single event a narrower one; a large group goes in by COPY.
  *
  * It is guarded: a user's part is written only where the head is still the one that the plan began with, taken under the
  * row's lock (LOG-1), and where the memories that the plan took for new do not exist. The statement returns the users whose
@@ -12,6 +12,7 @@ import type { MemoryState } from '../../core/merge.ts';
 import type { Database, Queryable, Statement } from '../infra/database.ts';
 import { copyEvents, copyMemories, eventsToCopy, memoriesToCopy } from './append-copy.ts';
 import { columns, conflictRows, eventParams, headParams, memoryRows, presumedParams } from './append-rows.ts';
+import { appendSingle, singleParams } from './append-single.ts';
 import { upsertConflicts, upsertMemories } from './append-upserts.ts';
 import type { GuardedPlan } from './guarded-plan.ts';
 
@@ -73,6 +74,8 @@ export async function writePlans(db: Queryable | Database, plans: readonly Guard
 const countEvents = (plans: readonly GuardedPlan[]): number => plans.reduce((sum, { plan }) => sum + plan.events.length, 0);
 
 async function writeSmall(db: Queryable, plans: readonly GuardedPlan[]): Promise<ReadonlySet<UserId>> {
+  const single = singleParams(plans);
+  if (single !== null) return usersIn(await db.query(appendSingle, single));
   const params = [...headParams(plans), ...presumedParams(plans), ...eventParams(plans), ...columns(memoryRows(plans), 15)];
   const conflicts = conflictRows(plans);
   const statement = conflicts.length > 0 ? statements.smallWithConflicts : statements.small;
@@ -80,13 +83,15 @@ async function writeSmall(db: Queryable, plans: readonly GuardedPlan[]): Promise
     statement,
     conflicts.length > 0 ? [...params, ...columns(conflicts, 13)] : params,
   );
-  return new Set(rows.map((row) => row.user_id));
+  return usersIn(rows);
 }
+
+const usersIn = (rows: readonly { readonly user_id: UserId }[]): ReadonlySet<UserId> => new Set(rows.map((row) => row.user_id));
 
 /** The same in one transaction of several statements, events and new memories by COPY. */
 async function writeBulk(tx: Queryable, all: readonly GuardedPlan[]): Promise<ReadonlySet<UserId>> {
   const rows = await tx.query<{ user_id: UserId }>(statements.heads, [...headParams(all), ...presumedParams(all)]);
-  const taken = new Set(rows.map((row) => row.user_id));
+  const taken = usersIn(rows);
   const plans = all.filter(({ plan }) => taken.has(plan.after.userId));
   await tx.copyIn(copyEvents, eventsToCopy(plans));
   const isNew = ({ plan }: GuardedPlan, state: MemoryState): boolean => plan.created.has(state.id);

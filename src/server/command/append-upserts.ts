@@ -4,6 +4,11 @@
  */
 type Whose = 'many' | 'one';
 
+export const updateMemory = `on conflict (user_id, id) do update set seq = excluded.seq, deleted = excluded.deleted, erased = excluded.erased,
+    open_conflicts = excluded.open_conflicts, confidence = excluded.confidence, created_ms = excluded.created_ms,
+    updated_ms = excluded.updated_ms, type = excluded.type, scope = excluded.scope, content = excluded.content,
+    tags = excluded.tags, source = excluded.source, stamps = excluded.stamps`;
+
 export const upsertMemories = (from: number, where: string, whose: Whose = 'many'): string => `
   insert into memories (user_id, id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope,
       content, tags, source, stamps)
@@ -12,10 +17,7 @@ export const upsertMemories = (from: number, where: string, whose: Whose = 'many
     from ${taken(from, whose, ['uuid', 'bigint', 'bool', 'bool', 'int', 'float8', 'bigint', 'bigint', 'text', 'text', 'text', 'text', 'text', 'bytea'])}
     as m(${whose === 'many' ? 'user_id, ' : ''}id, seq, deleted, erased, open_conflicts, confidence, created_ms, updated_ms, type, scope,
       content, tags, source, stamps) ${where}
-  on conflict (user_id, id) do update set seq = excluded.seq, deleted = excluded.deleted, erased = excluded.erased,
-    open_conflicts = excluded.open_conflicts, confidence = excluded.confidence, created_ms = excluded.created_ms,
-    updated_ms = excluded.updated_ms, type = excluded.type, scope = excluded.scope, content = excluded.content,
-    tags = excluded.tags, source = excluded.source, stamps = excluded.stamps`;
+  ${updateMemory}`;
 
 export const upsertConflicts = (from: number, where: string, whose: Whose = 'many'): string => `
   insert into conflicts (user_id, id, memory_id, register, winner_seq, loser_seq, winner_device, loser_device, winner_value,

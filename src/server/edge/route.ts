@@ -22,6 +22,7 @@ import type { Principal } from '../access/principal.ts';
 import { allows, type Scope } from '../access/scopes.ts';
 import type { WorkKind } from '../admission/admission.ts';
 import type { AdmissionHook } from './admission-hook.ts';
+import type { SendAnswer } from './answers-together.ts';
 import { toFieldErrors } from './field-errors.ts';
 import type { AnswerHeader, RequestHeader } from './header-texts.ts';
 
@@ -37,6 +38,8 @@ declare module 'fastify' {
     watchAnswer: onSendHookHandler<unknown>;
     /** Counts the requests of the user; null: they are not counted. */
     limitUser: onRequestAsyncHookHandler | null;
+    /** Sends what a handler answered. */
+    sendAnswer: SendAnswer;
     /** Every route that was declared, for /openapi.json. */
     declaredRoutes: DeclaredRoute[];
   }
@@ -143,11 +146,10 @@ export function route<
     ...(spec.bodyLimitBytes !== undefined && { bodyLimit: spec.bodyLimitBytes }),
     config: spec.perMinute === undefined ? {} : { rateLimit: { max: spec.perMinute, timeWindow: 60_000 } },
     handler(request, reply) {
-      const checked = checkRequest(spec, request);
       // `checkRequest` parsed each part with the schema that types it, and `authenticate` ran where `auth` is set.
-      const input = { ...checked, principal: request.principal, request } as unknown as RouteInput<Params, Query, Body, Auth>;
+      const input = checkRequest(spec, request) as unknown as RouteInput<Params, Query, Body, Auth>;
       request.turn?.begin();
-      answerWith(request, reply, () => handler(input));
+      answerWith(request, reply, input, handler);
     },
   });
 }
@@ -188,22 +190,33 @@ interface AnyAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** An answer that is there at once is sent at once: most of what Fastify does about a promise would be for nothing. */
-function answerWith(request: FastifyRequest, reply: FastifyReply, handle: () => Promise<AnyAnswer> | AnyAnswer): void {
-  const fail = (error: unknown): void => void reply.send(error);
-  const end = (): void => request.turn?.end();
+/** An answer that is there at once waits for no promise: most of what Fastify does about one would be for nothing. */
+function answerWith<Input>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  input: Input,
+  handler: (input: Input) => Promise<AnyAnswer> | AnyAnswer,
+): void {
+  const fail = (error: unknown): void => {
+    reply.send(error);
+    request.turn?.end();
+  };
+  const send = (answer: AnyAnswer): void =>
+    request.server.sendAnswer(() => {
+      try {
+        sendAnswer(reply, answer);
+        request.turn?.end();
+      } catch (error) {
+        fail(error);
+      }
+    });
   try {
-    const answer = handle();
-    if (answer instanceof Promise)
-      return void answer
-        .then((given) => sendAnswer(reply, given))
-        .catch(fail)
-        .finally(end);
-    sendAnswer(reply, answer);
+    const answer = handler(input);
+    if (answer instanceof Promise) answer.then(send, fail);
+    else send(answer);
   } catch (error) {
     fail(error);
   }
-  end();
 }
 
 function sendAnswer(reply: FastifyReply, { status, headers, body }: AnyAnswer): void {
@@ -216,26 +229,28 @@ interface CheckedRequest {
   readonly params: unknown;
   readonly query: unknown;
   readonly body: unknown;
+  readonly principal: Principal | null;
+  readonly request: FastifyRequest;
 }
 
 /** SEC-2: every wrong field is named, and nothing was done yet. */
 function checkRequest(spec: AnySpec, request: FastifyRequest): CheckedRequest {
   assertMediaType(spec, request);
   const errors: FieldError[] = [];
-  const check = (schema: z.ZodType | undefined, value: unknown): unknown => {
-    if (schema === undefined) return undefined;
-    const result = schema.safeParse(value);
-    if (result.success) return result.data;
-    errors.push(...toFieldErrors(result.error));
-    return undefined;
-  };
-  const checked = {
-    params: check(spec.params, request.params),
-    query: check(spec.query, request.query),
-    body: check(spec.body, request.body),
-  };
+  const params = check(spec.params, request.params, errors);
+  const query = check(spec.query, request.query, errors);
+  const body = check(spec.body, request.body, errors);
   if (errors.length > 0) throw new AppError('invalid_request', undefined, errors);
-  return checked;
+  return { params, query, body, principal: request.principal, request };
+}
+
+/** @param errors takes what is wrong. */
+function check(schema: z.ZodType | undefined, value: unknown, errors: FieldError[]): unknown {
+  if (schema === undefined) return undefined;
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  errors.push(...toFieldErrors(result.error));
+  return undefined;
 }
 
 /** Every media type that some route reads has a parser; this route may read fewer. */

@@ -27,8 +27,8 @@ export interface RecallWorkerOptions extends VectorOptions {
   readonly concurrency?: number;
   /** Nothing was written for so long: then there is room for something else. Default 50. */
   readonly quietMs?: number;
-  /** Where it is never quiet, a step is taken all the same after so long. Default 2,000. */
-  readonly patienceMs?: number;
+  /** Writes that come without a pause go before everything else for so long; then they share. Default 5,000. */
+  readonly burstMs?: number;
   /** Bound of the first wait after a provider failed, doubled with each further one. Default 1,000. */
   readonly firstWaitMs?: number;
 }
@@ -46,6 +46,8 @@ const maxWaitMs = 300_000;
 /** A provider that asks for longer is asked once an hour. A timer could not hold more than 24 days, and would go off at once. */
 const maxAskedMs = 3_600_000;
 const pollPage = 500;
+/** Where it is never quiet, a step is followed by so many times its own length. */
+const restPerStep = 9;
 
 export function createRecallWorker(deps: RecallWorkerDeps, options: RecallWorkerOptions = {}): RecallWorker {
   const worker = new Worker(deps, options);
@@ -62,6 +64,9 @@ class Worker implements RecallWorker {
   /** Wait until the provider is asked again. */
   readonly #deferred = new Set<UserId>();
   #committedAt = Number.NEGATIVE_INFINITY;
+  /** Since when it has not been quiet. */
+  #busySince = Number.NEGATIVE_INFINITY;
+  #lastStep = { endedAt: Number.NEGATIVE_INFINITY, ms: 0 };
   #failures = 0;
   #pause: NodeJS.Timeout | null = null;
   #poll: NodeJS.Timeout | null = null;
@@ -76,7 +81,7 @@ class Worker implements RecallWorker {
 
   start(): void {
     this.#stopListening = this.#deps.hub.onCommit((userId) => {
-      this.#committedAt = performance.now();
+      this.#noteCommit();
       this.wake(userId);
     });
     this.#polling = this.#lookForUsers();
@@ -130,13 +135,15 @@ class Worker implements RecallWorker {
   /** One step, so that a user with much to do does not hold back the others. Never rejects. */
   async #work(userId: UserId): Promise<void> {
     try {
-      await this.#untilQuiet();
+      await this.#untilItsTurn();
       const startedAt = performance.now();
       const hasTexts = await this.#deps.stepTexts(userId);
       const hasMoreVectors = await this.#stepVectors(userId);
+      const endedAt = performance.now();
+      this.#lastStep = { endedAt, ms: endedAt - startedAt };
       if (hasTexts && !hasMoreVectors) return;
       // Where there is much to do it takes half of the time at most: the rest is for those who wait for an answer.
-      await wait(Math.min(1_000, performance.now() - startedAt), undefined, { ref: false, signal: this.#aborter.signal });
+      await wait(Math.min(1_000, endedAt - startedAt), undefined, { ref: false, signal: this.#aborter.signal });
       this.wake(userId);
     } catch (error) {
       this.#defer(userId, error);
@@ -167,17 +174,27 @@ class Worker implements RecallWorker {
     this.#deps.onError(error);
   }
 
+  #noteCommit(): void {
+    const now = performance.now();
+    if (now - this.#committedAt > this.#quietMs) this.#busySince = now;
+    this.#committedAt = now;
+  }
+
   /** Writes go first: what is made here nobody waits for, and it takes as much of the machine as they do. */
-  async #untilQuiet(): Promise<void> {
-    const { quietMs = 50, patienceMs = 2_000 } = this.#options;
+  async #untilItsTurn(): Promise<void> {
+    const { burstMs = 5_000 } = this.#options;
     const { signal } = this.#aborter;
-    const until = performance.now() + patienceMs;
     for (;;) {
-      const now = performance.now();
-      const leftMs = Math.min(this.#committedAt + quietMs, until) - now;
+      const { endedAt, ms } = this.#lastStep;
+      const shareAt = Math.max(this.#busySince + burstMs, endedAt + restPerStep * ms);
+      const leftMs = Math.min(this.#committedAt + this.#quietMs, shareAt) - performance.now();
       if (leftMs <= 0) return;
       await wait(leftMs, undefined, { ref: false, signal });
     }
+  }
+
+  get #quietMs(): number {
+    return this.#options.quietMs ?? 50;
   }
 
   #pauseAfter(retryAfterMs: number | undefined): void {

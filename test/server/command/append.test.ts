@@ -88,7 +88,7 @@ describeOnEachEngine('append', (open) => {
     }
   });
 
-  it('[LOG-6] small groups and large ones, by COPY, leave the same rows', async () => {
+  it('[LOG-6] single events, small groups and large ones, by COPY, leave the same rows', async () => {
     const ops = Array.from({ length: 300 }, (_, index) =>
       op(
         newMemoryId(),
@@ -118,9 +118,9 @@ describeOnEachEngine('append', (open) => {
         memories: (await rowsOf('memories', user.userId)).map(without),
       };
     };
-    const [large, small] = [await bySize(500), await bySize(20)];
-    expect(large.memories).toEqual(small.memories);
-    expect(large.events).toEqual(small.events);
+    const [large, small, single] = [await bySize(500), await bySize(20), await bySize(1)];
+    expect(large).toEqual(small);
+    expect(single).toEqual(small);
   });
 
   it('[LOG-6] a wrong guess that a memory is new costs a second try and loses nothing, in small groups and large', async () => {

@@ -318,4 +318,23 @@ describeOnEachEngine('vectors', (open) => {
     await worker.stop();
     expect(worker.queueLength()).toBe(0);
   });
+
+  it('[LOG-7] writes go first while they come in a burst, and the vectors get their share of writes that never pause', async () => {
+    const hub = createHub();
+    let commits = 0;
+    const elsewhere = newMemoryId() as unknown as UserId;
+    const writing = setInterval(() => hub.committedUnseen(elsewhere, ++commits), 5);
+    const deps = { db, hub, embedder: embedderOf(), now: Date.now, random: () => 0, stepTexts: async () => true };
+    const fail = (error: unknown): void => expect.fail(String(error));
+    const patient = createRecallWorker({ ...deps, onError: fail }, { quietMs: 3_600_000, burstMs: 3_600_000 });
+    hub.committedUnseen(elsewhere, ++commits);
+    await create('one', 'two');
+    patient.wake(user.userId);
+    while (commits < 60) await new Promise((resolve) => setImmediate(resolve));
+    expect(await countRows()).toBe(0);
+    const quick = createRecallWorker({ ...deps, onError: fail }, { quietMs: 3_600_000, burstMs: 100 });
+    await expect.poll(() => countRows()).toBe(2);
+    clearInterval(writing);
+    await Promise.all([patient.stop(), quick.stop()]);
+  });
 });

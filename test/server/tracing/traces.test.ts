@@ -1,6 +1,7 @@
 /** Traces as a collector receives them: what is in them, how they hang together, and that nobody is disturbed by them. */
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApi } from '../../support/api.ts';
 import { type Exercise, exercise, startExerciseVendor } from '../../support/exercise.ts';
@@ -9,6 +10,11 @@ import { startTestServer, type TestServer } from '../../support/server.ts';
 import { attributeOf, type ReceivedSpan, startTraceServer, type TraceServer } from '../../support/trace-server.ts';
 
 const caller = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
+
+const crowd = Array.from({ length: 30 }, (_, index) => ({
+  traceId: (index + 1).toString(16).padStart(32, 'c'),
+  path: `/health?of=${index}`,
+}));
 
 describe('traces', () => {
   let receiver: TraceServer;
@@ -33,6 +39,7 @@ describe('traces', () => {
     await using server = await startTestServer({ env, log: destination });
     done = await exercise(server);
     await callFromTrace(server);
+    await callAtOnce(server);
   }, 120_000);
   afterAll(async () => {
     await receiver?.[Symbol.asyncDispose]();
@@ -43,6 +50,27 @@ describe('traces', () => {
     const api = createApi(server.url, await server.register());
     const body = { content: 'Tea', type: 'fact', scope: 'user_global' };
     await api.call('POST', '/memories', body, { traceparent: `00-${caller.traceId}-${caller.spanId}-01` });
+  }
+
+  /** Each from a trace of its own, over connections that were used before, so that they arrive together. */
+  async function callAtOnce(server: TestServer): Promise<void> {
+    const { port, host } = new URL(server.url);
+    const sockets = await Promise.all(crowd.map(() => openConnection(Number(port))));
+    const answered = async (): Promise<unknown> => Promise.all(sockets.map((socket) => once(socket, 'data')));
+    const ask = (index: number, path: string, more = ''): void =>
+      void sockets[index]?.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n${more}\r\n`);
+    for (const index of crowd.keys()) ask(index, '/health');
+    await answered();
+    for (const [index, { traceId, path }] of crowd.entries())
+      ask(index, path, `traceparent: 00-${traceId}-${caller.spanId}-01\r\n`);
+    await answered();
+    for (const socket of sockets) socket.destroy();
+  }
+
+  async function openConnection(port: number): Promise<Socket> {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    return socket;
   }
 
   const named = (name: string): readonly ReceivedSpan[] => receiver.spans.filter((span) => span.name === name);
@@ -73,8 +101,18 @@ describe('traces', () => {
     expect(commit?.parentSpanId).toBeUndefined();
     expect(commit?.traceId).not.toBe(caller.traceId);
     const statement = receiver.spans.find((span) => span.parentSpanId === commit?.spanId);
-    expect(statement).toMatchObject({ name: 'append', kind: 3 });
+    expect(statement).toMatchObject({ name: 'append-single', kind: 3 });
     expect(named('append plan').length).toBeGreaterThan(0);
+  });
+
+  it('requests that are answered together are each logged in their own trace', () => {
+    const lines = log
+      .split('\n')
+      .filter((line) => line.includes('/health?of='))
+      .map((line) => JSON.parse(line) as { readonly traceId: string; readonly req: { readonly url: string } });
+    expect(new Map(lines.map((line) => [line.req.url, line.traceId]))).toEqual(
+      new Map(crowd.map(({ path, traceId }) => [path, traceId])),
+    );
   });
 
   it('a PUSH over a socket has a span of its own, with its ops', () => {
