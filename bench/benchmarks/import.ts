@@ -59,6 +59,8 @@ export const importing: Benchmark = {
   },
 };
 
+type Ours = NonNullable<BenchContext['ours']>;
+
 interface Round {
   readonly rate: number;
   readonly copyRate: number;
@@ -75,45 +77,57 @@ interface Asked {
   readonly searches: readonly number[];
 }
 
-async function measure(
-  context: BenchContext,
-  ours: NonNullable<BenchContext['ours']>,
-  count: number,
-  seed: number,
-): Promise<Round> {
-  const storage = await context.newStorage();
-  const server = await ours.start(context.cleanup, storage.place);
+async function measure(context: BenchContext, ours: Ours, count: number, seed: number): Promise<Round> {
   const lines = createMemories(count, seed).map(toLine);
-  const user = await server.register(randomUUID());
-  const { user: other } = await createFilledUser(server, otherMemories, seed + 1);
-  // The first calls compile what they run.
-  await sendFile(server.url, user, createMemories(1_000, seed + 2).map(toLine));
-  // Searches find what their first one indexes.
-  await other.search(questions[0]);
-  const idle = await askFor(other, async () => new Promise((resolve) => setTimeout(resolve, 3_000)));
-  const before = await idleMegabytes(server.pid, 500);
-  let ms = 0;
-  let busy: Asked = idle;
-  const peak = await peakMegabytes(server.pid, async () => {
-    busy = await askFor(other, async () => {
-      const start = performance.now();
-      await sendFile(server.url, user, lines);
-      ms = performance.now() - start;
-    });
-  });
-  await server.stop();
-  const copyMs = await copyBare(context, storage.place, count);
-  await storage.drop();
+  const alone = await measureAlone(context, ours, lines, seed);
+  const { idle, busy, growth } = await measureWithOthers(context, ours, lines, seed);
   return {
-    rate: (count / ms) * 1_000,
-    copyRate: (count / copyMs) * 1_000,
-    growth: peak - before,
+    ...alone,
+    growth,
     idleP95: quantile(idle.reads, 0.95),
     busyP95: quantile(busy.reads, 0.95),
     idleSearchP95: quantile(idle.searches, 0.95),
     busySearchP95: quantile(busy.searches, 0.95),
   };
 }
+
+/** The file, and then the COPY of what it became: of both nothing else is asked meanwhile. */
+async function measureAlone(context: BenchContext, ours: Ours, lines: readonly string[], seed: number) {
+  const storage = await context.newStorage();
+  const server = await ours.start(context.cleanup, storage.place);
+  const user = await server.register(randomUUID());
+  await warmUp(server.url, user, seed);
+  const start = performance.now();
+  await sendFile(server.url, user, lines);
+  const ms = performance.now() - start;
+  await server.stop();
+  const copyMs = await copyBare(context, storage.place, lines.length);
+  await storage.drop();
+  return { rate: (lines.length / ms) * 1_000, copyRate: (lines.length / copyMs) * 1_000 };
+}
+
+async function measureWithOthers(context: BenchContext, ours: Ours, lines: readonly string[], seed: number) {
+  const storage = await context.newStorage();
+  const server = await ours.start(context.cleanup, storage.place);
+  const user = await server.register(randomUUID());
+  const { user: other } = await createFilledUser(server, otherMemories, seed + 1);
+  await warmUp(server.url, user, seed);
+  // Searches find what their first one indexes.
+  await other.search(questions[0]);
+  const idle = await askFor(other, async () => new Promise((resolve) => setTimeout(resolve, 3_000)));
+  const before = await idleMegabytes(server.pid, 500);
+  let busy: Asked = idle;
+  const peak = await peakMegabytes(server.pid, async () => {
+    busy = await askFor(other, () => sendFile(server.url, user, lines));
+  });
+  await server.stop();
+  await storage.drop();
+  return { idle, busy, growth: peak - before };
+}
+
+/** The first calls compile what they run. */
+const warmUp = (url: string, user: OurUser, seed: number): Promise<void> =>
+  sendFile(url, user, createMemories(1_000, seed + 2).map(toLine));
 
 async function copyBare(context: BenchContext, from: Parameters<typeof openPlace>[0], count: number): Promise<number> {
   const storage = await context.newStorage();

@@ -41,6 +41,14 @@ export interface WriteRequest {
   readonly alsoWrite?: (tx: Queryable) => Promise<void>;
 }
 
+/** Writes that only come together: each is decided and refused by itself, in their order. A file of memories is many of them. */
+export interface WritesRequest {
+  readonly kind: 'writes';
+  readonly userId: UserId;
+  readonly actor: Replica;
+  readonly writes: readonly Pick<WriteRequest, 'memoryId' | 'decide' | 'expectNew'>[];
+}
+
 /** SYN-12: takes away tombstones that nobody can miss any more, at most as many as one event names. */
 export interface CollectRequest {
   readonly kind: 'collect';
@@ -51,7 +59,7 @@ export interface CollectRequest {
   readonly seenAfter: number;
 }
 
-export type AppendRequest = PushRequest | WriteRequest | CollectRequest;
+export type AppendRequest = PushRequest | WriteRequest | WritesRequest | CollectRequest;
 
 export type Decision =
   /** `hlc`: the op's stamp in place of the server's clock, for what was written elsewhere at that time. */
@@ -62,6 +70,7 @@ export type Decision =
 export type AppendResult =
   | PushResult
   | WriteResult
+  | { readonly kind: 'decided'; readonly results: readonly WriteResult[] }
   | CollectResult
   | { readonly kind: 'counter_gap'; readonly expected: number }
   /** The base is above the head: the device has seen what this log never held. */
@@ -75,6 +84,12 @@ export interface PushResult {
   readonly head: number;
   /** Counters that were in the log before: first and last, null when all were new. */
   readonly replayed: { readonly first: number; readonly last: number } | null;
+}
+
+/** What a request costs a group, in ops. */
+export function opsOf(request: AppendRequest): number {
+  if (request.kind === 'push') return Math.max(1, request.ops.length);
+  return request.kind === 'writes' ? request.writes.length : 1;
 }
 
 export interface CollectResult {

@@ -20,7 +20,7 @@ import { type DeviceNames, readStates } from '../project/memory-rows.ts';
 import { deleteTombstones, readTombstones, type Tombstone } from '../project/tombstones.ts';
 import type { AppendCache, CachedUser } from './append-cache.ts';
 import { writeOneUser } from './append-one-user.ts';
-import type { AppendRequest, AppendResult } from './append-request.ts';
+import { type AppendRequest, type AppendResult, opsOf, type WriteRequest } from './append-request.ts';
 import { isWrittenByCopy, writePlans } from './append-statement.ts';
 import type { GuardedPlan } from './guarded-plan.ts';
 import { mapAtOnce } from './map-at-once.ts';
@@ -179,8 +179,6 @@ async function commitAndReport(
   const way = isCopied ? 'copy' : 'statement';
   deps.onGroup({ requests, ops, users: groups.length, replanned, way, ms: performance.now() - startedAt });
 }
-
-const opsOf = (request: AppendRequest): number => (request.kind === 'push' ? Math.max(1, request.ops.length) : 1);
 
 function byUser(pending: readonly Pending[]): UserGroup[] {
   const groups = new Map<UserId, Pending[]>();
@@ -389,11 +387,22 @@ function touchedMemories(deps: GroupCommitDeps, group: UserGroup, newOnes: 'pres
   return { states, unread: [...unread], presumedNew: [...presumedNew] };
 }
 
-function memoriesOf(request: AppendRequest): readonly { readonly id: MemoryId; readonly isNew: boolean }[] {
+interface TouchedMemory {
+  readonly id: MemoryId;
+  readonly isNew: boolean;
+}
+
+function memoriesOf(request: AppendRequest): readonly TouchedMemory[] {
   if (request.kind === 'collect') return [];
-  if (request.kind === 'write') return [{ id: request.memoryId, isNew: request.expectNew === true }];
+  if (request.kind === 'write') return [toTouched(request)];
+  if (request.kind === 'writes') return request.writes.map(toTouched);
   return request.ops.map((op) => ({ id: op.memoryId, isNew: looksNew(op.change.writes) }));
 }
+
+const toTouched = ({ memoryId, expectNew }: Pick<WriteRequest, 'memoryId' | 'expectNew'>): TouchedMemory => ({
+  id: memoryId,
+  isNew: expectNew === true,
+});
 
 /** A first op writes what every first op must (MRG-5); later ones hardly ever write all of it. */
 function looksNew(writes: readonly { readonly register: string }[]): boolean {

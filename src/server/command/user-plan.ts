@@ -28,7 +28,15 @@ import type { Head } from '../log/head.ts';
 import { type FlatClock, flatClockWith, flattenClock, hashedHeader, metaToBytes } from '../log/log-bytes.ts';
 import type { EventRow } from '../log/rows.ts';
 import type { Tombstone } from '../project/tombstones.ts';
-import type { AppendRequest, AppendResult, PushRequest, Replica, WriteRequest } from './append-request.ts';
+import {
+  type AppendRequest,
+  type AppendResult,
+  opsOf,
+  type PushRequest,
+  type Replica,
+  type WriteRequest,
+  type WriteResult,
+} from './append-request.ts';
 
 export interface ConflictChange extends OpenConflict {
   readonly id: ConflictId;
@@ -148,7 +156,9 @@ class UserDraft {
       case 'push':
         return this.push(request);
       case 'write':
-        return this.write(request);
+        return this.write(request.actor, request);
+      case 'writes':
+        return { kind: 'decided', results: request.writes.map((write) => this.write(request.actor, write)) };
       case 'collect':
         return this.collect();
     }
@@ -181,15 +191,14 @@ class UserDraft {
     return { kind: 'pushed', acked: Math.max(last, newest), head: this.#seq, replayed };
   }
 
-  write(request: WriteRequest): AppendResult {
-    const state = this.#state(request.memoryId);
-    const decision = request.decide(state);
+  write(actor: Replica, { memoryId, decide }: Pick<WriteRequest, 'memoryId' | 'decide'>): WriteResult {
+    const state = this.#state(memoryId);
+    const decision = decide(state);
     if ('refuse' in decision) {
       const { refuse: code, ...why } = decision;
       return { kind: 'refused', state, event: null, refusal: { code, ...why } };
     }
     const { write, erase } = decision;
-    const { memoryId, actor } = request;
     const counter = (this.#clock.get(server.ordinal) ?? 0) + 1;
     const hlc = decision.hlc ?? this.#nextServerHlc(state);
     const op = { device: server, actor, counter, base: this.#seq, hlc, memoryId, change: write };
@@ -404,5 +413,3 @@ function toEvent(
     conflicts,
   };
 }
-
-const opsOf = (request: AppendRequest): number => (request.kind === 'push' ? request.ops.length : 1);

@@ -4,6 +4,7 @@
  */
 import { AppError, type ErrorCode } from '../../core/errors.ts';
 import type { MemoryId, UserId } from '../../core/ids.ts';
+import type { WriteResult } from '../command/append-request.ts';
 import { decideImport, type importRefusals } from '../command/decide-import.ts';
 import type { GroupCommit } from '../command/group-commit.ts';
 import type { Writer } from '../command/memory-commands.ts';
@@ -74,31 +75,38 @@ export const recordsPerTurn = 64;
 export async function importRecords(
   deps: ImportDeps,
   writer: Writer,
-  items: AsyncIterable<Item>,
+  pieces: AsyncIterable<readonly Item[]>,
   options: ImportOptions,
 ): Promise<ImportReport> {
   const report: ImportReport = { imported: 0, updated: 0, skipped: 0, skippedBecause: {}, failed: [], failedCount: 0 };
   const duplicates = options.deduplicate ? await readDuplicates(deps.db, writer.userId) : null;
   const window = createWindow(windowSize);
   const embeddings = createEmbeddings(deps, writer.userId);
-  const write = async (memory: FileMemory, at: Place): Promise<void> => {
+  let batch: PlacedMemory[] = [];
+  const writeBatch = async (): Promise<void> => {
+    const writing = batch;
+    batch = [];
+    if (writing.length > 0) await window.enter(writing.length, () => writeAll(deps, writer, writing, { report, embeddings }));
+    await embeddings.flush(embeddingBatch);
+  };
+  const write = (memory: FileMemory, at: Place): void => {
     const id = memory.id ?? deps.newId();
     if (duplicates?.isDuplicate(id, memory.fields.content) === true) return skip(report, 'duplicate');
-    await window.enter(async () => {
-      const isThere = await writeOne(deps, writer, { ...memory, id }, at, report);
-      if (isThere && memory.embedding !== null)
-        embeddings.add({ ...memory.embedding, memoryId: id, content: memory.fields.content });
-    });
-    await embeddings.flush(embeddingBatch);
+    batch.push({ id, memory, at });
   };
   try {
     let taken = 0;
-    const onTaken = async (): Promise<void> => {
-      if (++taken % recordsPerTurn === 0) await deps.breathe();
-    };
-    for await (const item of items) await takeItem(item, { report, write, ingest: options.ingest, onTaken });
+    for await (const items of pieces) {
+      for (const part of partsOf(items, options.ingest)) {
+        if (++taken % recordsPerTurn === 0) await deps.breathe();
+        const ingesting = takePart(part, { report, write, ingest: options.ingest });
+        if (ingesting !== null) await ingesting;
+        if (batch.length === recordsPerTurn) await writeBatch();
+      }
+    }
   } finally {
-    // What was handed to the append is written, whatever became of the source.
+    // What was read is written, whatever became of the source.
+    await writeBatch();
     await window.idle();
     await embeddings.flush(1);
   }
@@ -110,52 +118,85 @@ type Place = Pick<Item, 'index' | 'place'>;
 
 interface Taking {
   readonly report: ImportReport;
-  readonly write: (memory: FileMemory, at: Place) => Promise<void>;
+  readonly write: (memory: FileMemory, at: Place) => void;
   readonly ingest: IngestConversation | null;
-  readonly onTaken: () => Promise<void>;
 }
 
-async function takeItem(item: Item, taking: Taking): Promise<void> {
-  const { report, write, ingest } = taking;
-  await taking.onTaken();
-  if ('fault' in item) return fail(report, item.fault, item);
-  if ('deleted' in item) return skip(report, 'deleted');
-  if ('memory' in item) return write(item.memory, item);
-  if (ingest === null) {
-    for (const content of conversationToTurns(item.conversation))
-      await takeItem({ ...content, ...placeOf(item) } as Item, taking);
-    return;
+/** A conversation that is not ingested is kept turn by turn. */
+function* partsOf(items: readonly Item[], ingest: IngestConversation | null): Generator<Item> {
+  for (const item of items) {
+    if (ingest !== null || !('conversation' in item)) {
+      yield item;
+      continue;
+    }
+    const { index, place } = item;
+    for (const content of conversationToTurns(item.conversation)) yield { ...content, index, place };
   }
-  if (item.conversation.messages.length === 0) return;
-  const result = await ingest(item.conversation);
-  if ('fault' in result) return fail(report, result.fault, item);
+}
+
+/** @returns what has to be waited for. */
+function takePart(item: Item, { report, write, ingest }: Taking): Promise<void> | null {
+  if ('fault' in item) fail(report, item.fault, item);
+  else if ('deleted' in item) skip(report, 'deleted');
+  else if ('memory' in item) write(item.memory, item);
+  else if (ingest !== null && item.conversation.messages.length > 0)
+    return ingestPart(item, item.conversation, { report, ingest });
+  return null;
+}
+
+async function ingestPart(
+  at: Place,
+  conversation: FileConversation,
+  { report, ingest }: { readonly report: ImportReport; readonly ingest: IngestConversation },
+): Promise<void> {
+  const result = await ingest(conversation);
+  if ('fault' in result) return fail(report, result.fault, at);
   report.imported += result.created;
   report.updated += result.updated;
   skip(report, 'not_new', result.skipped);
 }
 
-const placeOf = ({ index, place }: Place): Place => ({ index, place });
+interface PlacedMemory {
+  readonly id: MemoryId;
+  readonly memory: FileMemory;
+  readonly at: Place;
+}
 
-/** Returns whether the memory now is as the record has it. */
-async function writeOne(
+interface Outcomes {
+  readonly report: ImportReport;
+  readonly embeddings: Pick<Embeddings, 'add'>;
+}
+
+async function writeAll(
   deps: ImportDeps,
   { userId, device }: Writer,
-  memory: FileMemory & { readonly id: MemoryId },
-  at: Place,
-  report: ImportReport,
-): Promise<boolean> {
-  const { id, fields, updatedAt } = memory;
-  const createdAt = memory.createdAt ?? updatedAt ?? deps.now();
-  const decide = decideImport({ id, fields, createdAt, updatedAt });
-  const result = await submitPatiently(deps, { kind: 'write', userId, actor: device, memoryId: id, decide, expectNew: true });
-  if (result.kind === 'unknown_user') throw new AppError('unauthorized');
-  if (result.kind === 'written') {
-    if (result.event?.kind === 'create') report.imported++;
+  memories: readonly PlacedMemory[],
+  { report, embeddings }: Outcomes,
+): Promise<void> {
+  const now = deps.now();
+  const writes = memories.map(({ id, memory: { fields, createdAt, updatedAt } }) => {
+    const decide = decideImport({ id, fields, createdAt: createdAt ?? updatedAt ?? now, updatedAt });
+    return { memoryId: id, decide, expectNew: true };
+  });
+  const answer = await submitPatiently(deps, { kind: 'writes', userId, actor: device, writes });
+  if (answer.kind === 'unknown_user') throw new AppError('unauthorized');
+  if (answer.kind !== 'decided') throw new Error(`an import was answered with ${answer.kind}`);
+  for (const [index, result] of answer.results.entries()) {
+    const written = memories[index];
+    if (written === undefined || !noteOutcome(result, written.at, report)) continue;
+    const { embedding, fields } = written.memory;
+    if (embedding !== null) embeddings.add({ ...embedding, memoryId: written.id, content: fields.content });
+  }
+}
+
+/** @returns whether the memory now is as the record has it. */
+function noteOutcome({ event, refusal }: WriteResult, at: Place, report: ImportReport): boolean {
+  if (refusal === undefined) {
+    if (event?.kind === 'create') report.imported++;
     else report.updated++;
     return true;
   }
-  if (result.kind !== 'refused' || result.refusal === undefined) throw new Error(`an import was answered with ${result.kind}`);
-  const { code, detail } = result.refusal;
+  const { code, detail } = refusal;
   if (code === 'unchanged' || code === 'older' || code === 'deleted') skip(report, code);
   else fail(report, { code: code as ErrorCode, path: '', message: detail ?? messageByCode.get(code) ?? code }, at);
   return code === 'unchanged';
@@ -204,20 +245,20 @@ function createWindow(size: number) {
   const throwIfFailed = (): void => {
     if (failure !== null) throw failure.error;
   };
-  const run = async (work: () => Promise<void>): Promise<void> => {
+  const run = async (count: number, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
     } catch (error) {
       failure ??= { error };
     }
-    running--;
+    running -= count;
     wake?.();
   };
   return {
-    async enter(work: () => Promise<void>): Promise<void> {
+    async enter(count: number, work: () => Promise<void>): Promise<void> {
       throwIfFailed();
-      running++;
-      void run(work);
+      running += count;
+      void run(count, work);
       // Refilled when half of it is done: then the append has a group to plan while one is written.
       if (running >= size) await below(size / 2);
     },
@@ -225,6 +266,8 @@ function createWindow(size: number) {
     throwIfFailed,
   };
 }
+
+type Embeddings = ReturnType<typeof createEmbeddings>;
 
 function createEmbeddings({ keepEmbeddings }: ImportDeps, userId: UserId) {
   let waiting: KeptEmbedding[] = [];

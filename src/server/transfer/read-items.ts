@@ -15,8 +15,11 @@ export class UnknownFormat extends Error {
   override readonly name = 'UnknownFormat';
 }
 
-/** @param format null: as the file shows. A zip is not read here, its files are. @throws UnknownFormat */
-export async function* readItems(given: Bytes, format: FileFormat | null): AsyncGenerator<Item> {
+/**
+ * As they are read, some at a time: a step for each would cost half as much as reading it.
+ * @param format null: as the file shows. A zip is not read here, its files are. @throws UnknownFormat
+ */
+export async function* readItems(given: Bytes, format: FileFormat | null): AsyncGenerator<readonly Item[]> {
   const { head, bytes } = await peek(given);
   const found = format === 'csv' || format === 'markdown' ? format : detectContainer(head);
   const json = jsonFormats.find((known) => known === format) ?? 'json';
@@ -24,12 +27,12 @@ export async function* readItems(given: Bytes, format: FileFormat | null): Async
   if (format === 'ndjson') return yield* readNdjson(bytes, json);
   switch (found) {
     case 'csv':
-      return yield* readCsv(bytes, head);
+      return yield* oneByOne(readCsv(bytes, head));
     case 'markdown':
-      return yield* readMarkdown(bytes);
+      return yield* oneByOne(readMarkdown(bytes));
     case 'array':
     case 'object':
-      return yield* readJson(bytes, found, json);
+      return yield* oneByOne(readJson(bytes, found, json));
     case 'lines':
       return yield* readNdjson(bytes, json);
     default:
@@ -37,14 +40,22 @@ export async function* readItems(given: Bytes, format: FileFormat | null): Async
   }
 }
 
-async function* readNdjson(bytes: Bytes, format: JsonFormat): AsyncGenerator<Item> {
+async function* oneByOne(items: AsyncIterable<Item>): AsyncGenerator<readonly Item[]> {
+  for await (const item of items) yield [item];
+}
+
+async function* readNdjson(bytes: Bytes, format: JsonFormat): AsyncGenerator<readonly Item[]> {
   let index = 0;
   const maxBytes = format === 'chatgpt' || format === 'claude' ? transferLimits.conversationBytes : transferLimits.recordBytes;
-  for await (const { number, text, problem } of readLines(bytes, maxBytes)) {
-    if (text?.trim() === '') continue;
-    for (const content of text === null ? [fault('', problem ?? '')] : lineToContents(text, format))
-      yield { ...content, index, place: `line ${number}` };
-    index++;
+  for await (const lines of readLines(bytes, maxBytes)) {
+    const items: Item[] = [];
+    for (const { number, text, problem } of lines) {
+      if (text?.trim() === '') continue;
+      for (const content of text === null ? [fault('', problem ?? '')] : lineToContents(text, format))
+        items.push({ ...content, index, place: `line ${number}` });
+      index++;
+    }
+    yield items;
   }
 }
 

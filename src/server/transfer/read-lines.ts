@@ -1,4 +1,4 @@
-/** Bytes as lines. A line that is too long is passed over without being kept. */
+/** Bytes as lines, those of a chunk together. A line that is too long is passed over without being kept. */
 import type { Bytes } from './item.ts';
 
 /** Null: the line is too long, or no UTF-8, as `problem` says. */
@@ -11,7 +11,7 @@ export interface Line {
 
 const newline = 0x0a;
 
-export async function* readLines(bytes: Bytes, maxBytes: number): AsyncGenerator<Line> {
+export async function* readLines(bytes: Bytes, maxBytes: number): AsyncGenerator<readonly Line[]> {
   let parts: Uint8Array[] = [];
   let length = 0;
   let number = 0;
@@ -27,15 +27,17 @@ export async function* readLines(bytes: Bytes, maxBytes: number): AsyncGenerator
     return line;
   };
   for await (const chunk of bytes) {
+    const lines: Line[] = [];
     let from = 0;
     for (let at = chunk.indexOf(newline); at !== -1; at = chunk.indexOf(newline, from)) {
       keep(chunk.subarray(from, at));
       from = at + 1;
-      yield take();
+      lines.push(take());
     }
     if (from < chunk.length) keep(chunk.subarray(from));
+    if (lines.length > 0) yield lines;
   }
-  if (length > 0) yield take();
+  if (length > 0) yield [take()];
 }
 
 function toLine(number: number, parts: readonly Uint8Array[], tooLong: string | null): Line {

@@ -2,7 +2,7 @@
 import { memoryLimits, memoryTypes } from '../../core/memory.ts';
 import { type Bytes, type Content, fault, type Item, transferLimits } from './item.ts';
 import { toMemory } from './memory-record.ts';
-import { readLines } from './read-lines.ts';
+import { type Line, readLines } from './read-lines.ts';
 import { isObject, shorten } from './values.ts';
 
 /** What our own export adds to an item, so that it comes back as it was. */
@@ -23,7 +23,7 @@ export async function* readMarkdown(bytes: Bytes): AsyncGenerator<Item> {
   let size = 0;
   let headings: { readonly level: number; readonly text: string }[] = [];
   const close = (item: OpenItem): Item => ({ ...toContent(item), index: index++, place: `line ${item.line}` });
-  for await (const { number, text, problem } of readLines(bytes, transferLimits.recordBytes)) {
+  for await (const { number, text, problem } of linesOf(bytes)) {
     if (text === null) {
       yield { ...fault('', problem ?? ''), index: index++, place: `line ${number}` };
       continue;
@@ -44,6 +44,10 @@ export async function* readMarkdown(bytes: Bytes): AsyncGenerator<Item> {
     }
   }
   if (open !== null) yield close(open);
+}
+
+async function* linesOf(bytes: Bytes): AsyncGenerator<Line> {
+  for await (const lines of readLines(bytes, transferLimits.recordBytes)) yield* lines;
 }
 
 function toContent({ lines, headings }: OpenItem): Content {

@@ -16,7 +16,7 @@ export const zipLimits = {
 
 const wanted = /^(?:conversations(?:-\d+)?\.json|memories\.json|.+\.(?:ndjson|jsonl|csv|md))$/i;
 
-export type ReadFile = (bytes: Bytes, name: string) => AsyncIterable<Item>;
+export type ReadFile = (bytes: Bytes, name: string) => AsyncIterable<readonly Item[]>;
 
 /** By its first bytes, whatever it is called. */
 export async function isZipFile(path: string): Promise<boolean> {
@@ -29,11 +29,11 @@ export async function isZipFile(path: string): Promise<boolean> {
   }
 }
 
-export async function* readZip(path: string, readFile: ReadFile): AsyncGenerator<Item> {
+export async function* readZip(path: string, readFile: ReadFile): AsyncGenerator<readonly Item[]> {
   let index = 0;
   let unpacked = 0;
   let files = 0;
-  const failed = (message: string, place: string): Item => ({ ...fault('', message), index: index++, place });
+  const failed = (message: string, place: string): readonly Item[] => [{ ...fault('', message), index: index++, place }];
   let zip: ZipFile;
   try {
     zip = await openZip(path);
@@ -53,9 +53,9 @@ export async function* readZip(path: string, readFile: ReadFile): AsyncGenerator
       }
       const from = index;
       try {
-        for await (const item of readFile(await openEntry(zip, entry), entry.fileName)) {
-          yield { ...item, index: from + item.index, place: `${entry.fileName}, ${item.place}` };
-          index = Math.max(index, from + item.index + 1);
+        for await (const items of readFile(await openEntry(zip, entry), entry.fileName)) {
+          for (const item of items) index = Math.max(index, from + item.index + 1);
+          yield items.map((item) => ({ ...item, index: from + item.index, place: `${entry.fileName}, ${item.place}` }));
         }
       } catch (error) {
         if (!(error instanceof UnknownFormat)) throw error;

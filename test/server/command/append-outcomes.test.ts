@@ -1,7 +1,9 @@
 /** What a request becomes, and what its failure leaves of the others: by the answers and by the rows. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MemoryId } from '../../../src/core/ids.ts';
+import { fieldsOf } from '../../../src/core/merge.ts';
 import type { RegisterValue, Write } from '../../../src/core/register.ts';
-import type { AppendResult, WriteRequest } from '../../../src/server/command/append-request.ts';
+import type { AppendResult, WriteRequest, WritesRequest } from '../../../src/server/command/append-request.ts';
 import type { Database } from '../../../src/server/infra/database.ts';
 import { readHead } from '../../../src/server/log/head.ts';
 import { bytesToMeta } from '../../../src/server/log/log-bytes.ts';
@@ -267,6 +269,49 @@ function failures(at: Place): void {
         node.submit(write),
       ]);
       expect(results.map((result) => result.kind)).toEqual(['unknown_user', 'pushed', 'unknown_user']);
+    });
+
+    it('[LOG-7] writes that come together are decided one by one, each on what those before it left', async () => {
+      const db = at();
+      const user = await createDatabaseUser(db, 1);
+      const { actor } = serverWrite(user);
+      const [known, fresh, refused] = [newMemoryId(), newMemoryId(), newMemoryId()];
+      accepted(await createAppendNode(db).submit(push(user, 1, 1, 0, [op(known, creation('before'))])));
+      const met: unknown[] = [];
+      const write = (memoryId: MemoryId, content: string, then?: string): WritesRequest['writes'][number] => ({
+        memoryId,
+        expectNew: true,
+        decide(state) {
+          met.push([content, state === null ? null : fieldsOf(state).content]);
+          if (then !== undefined) return { refuse: then };
+          return {
+            write: state === null ? { writes: creation(content), createdAt: 1 } : { writes: setting('content', content) },
+          };
+        },
+      });
+      const writes = [write(fresh, 'one'), write(refused, 'none', 'older'), write(fresh, 'two'), write(known, 'after')];
+      const result = await createAppendNode(db).submit({ kind: 'writes', userId: user.userId, actor, writes });
+      expect(result).toMatchObject({
+        kind: 'decided',
+        results: [
+          { kind: 'written', event: { kind: 'create', memoryId: fresh } },
+          { kind: 'refused', event: null, refusal: { code: 'older' } },
+          { kind: 'written', event: { kind: 'update', memoryId: fresh } },
+          { kind: 'written', event: { kind: 'update', memoryId: known } },
+        ],
+      });
+      // The last time under the lock: that `known` is there was found out when it was written.
+      expect(met.slice(-4)).toEqual([
+        ['one', null],
+        ['none', null],
+        ['two', 'one'],
+        ['after', 'before'],
+      ]);
+      const rows = await rowsOf<{ id: string; content: string }>(db, 'memories', user, 'content');
+      expect(rows.map(({ id, content }) => [id, content])).toEqual([
+        [known, 'after'],
+        [fresh, 'two'],
+      ]);
     });
 
     for (const [way, count] of [

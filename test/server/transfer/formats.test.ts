@@ -22,9 +22,9 @@ async function* inPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8A
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-async function collect(items: AsyncIterable<Item>): Promise<Item[]> {
+async function collect(pieces: AsyncIterable<readonly Item[]>): Promise<Item[]> {
   const all: Item[] = [];
-  for await (const item of items) all.push(item);
+  for await (const items of pieces) all.push(...items);
   return all;
 }
 

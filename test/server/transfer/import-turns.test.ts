@@ -9,11 +9,11 @@ import { newMemoryId } from '../../support/append.ts';
 it('[SEC-16] an import that never waits for anything still lets others have their turn, every few records', async () => {
   let inTurn = 0;
   let most = 0;
-  async function* records(): AsyncGenerator<Item> {
+  async function* records(): AsyncGenerator<readonly Item[]> {
     for (let index = 0; index < 5_000; index++) {
       inTurn++;
       most = Math.max(most, inTurn);
-      yield { deleted: true, index, place: `line ${index}` };
+      yield [{ deleted: true, index, place: `line ${index}` }];
     }
   }
   const nobody = (): never => {

@@ -76,7 +76,8 @@ for (const format of exportFormats) {
         for await (const piece of writeMemories(once(memories), format)) file += piece;
         const items: unknown[] = [];
         // Without a hint: a file of ours also shows what it is.
-        for await (const item of readItems(inPieces(file, size), null)) items.push('memory' in item ? item.memory : item);
+        for await (const read of readItems(inPieces(file, size), null))
+          items.push(...read.map((item) => ('memory' in item ? item.memory : item)));
         expect(items).toEqual(
           memories.map(({ id, createdAt, updatedAt, content, type, scope, confidence, source, tags }) => ({
             id,
@@ -96,6 +97,6 @@ for (const format of exportFormats) {
   it(`[house] an export of nothing is a file of nothing: ${format}`, async () => {
     let file = '';
     for await (const piece of writeMemories(once([]), format)) file += piece;
-    for await (const item of readItems(inPieces(file, 7), format === 'ndjson' ? format : null)) expect(item).toBeNull();
+    for await (const items of readItems(inPieces(file, 7), format === 'ndjson' ? format : null)) expect(items).toEqual([]);
   });
 }
