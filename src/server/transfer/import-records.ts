@@ -106,7 +106,7 @@ export async function importRecords(
     }
   } finally {
     // What was read is written, whatever became of the source.
-    await writeBatch();
+    if (!window.hasFailed()) await writeBatch();
     await window.idle();
     await embeddings.flush(1);
   }
@@ -263,6 +263,7 @@ function createWindow(size: number) {
       if (running >= size) await below(size / 2);
     },
     idle: () => below(0),
+    hasFailed: () => failure !== null,
     throwIfFailed,
   };
 }

@@ -54,8 +54,9 @@ export async function* readZip(path: string, readFile: ReadFile): AsyncGenerator
       const from = index;
       try {
         for await (const items of readFile(await openEntry(zip, entry), entry.fileName)) {
-          for (const item of items) index = Math.max(index, from + item.index + 1);
-          yield items.map((item) => ({ ...item, index: from + item.index, place: `${entry.fileName}, ${item.place}` }));
+          const placed = items.map((item) => ({ ...item, index: from + item.index, place: `${entry.fileName}, ${item.place}` }));
+          index = Math.max(index, ...placed.map((item) => item.index + 1));
+          yield placed;
         }
       } catch (error) {
         if (!(error instanceof UnknownFormat)) throw error;
