@@ -38,6 +38,7 @@ const reasonByFile: Readonly<Record<string, string>> = {
 /** Sent with GROUP_COMMIT=users alone: each has a statement about one user beside it. */
 const ofManyUsers: readonly string[] = [
   'append',
+  'append-single',
   'append-heads',
   'append-with-conflicts',
   'append-memories',
