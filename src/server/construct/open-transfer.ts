@@ -40,12 +40,6 @@ export interface ServerTransfer {
   stop(): Promise<void>;
 }
 
-/**
- * Records of an import live until their group is written, which is longer than new objects mostly do: with V8's usual 48 MB for them
- * the thread spends a fifth of its time on moving them about (docs/decisions/0015).
- */
-const threadHeap = { maxYoungGenerationSizeMb: 64 };
-
 /** @param model of the server's own embedder. */
 export function openTransfer(deps: ServerTransferDeps, config: Config, model: string): ServerTransfer {
   const { db, append, newId, now } = deps;
@@ -75,7 +69,7 @@ function importThreadOf(
   if (db.engine !== 'postgresql' || postgres === null) return null;
   const workerData: ImportThreadData = { postgres, statements: config.groupCommit, model };
   return createImportThread({
-    start: () => new Worker(join(builtFolder, 'src/server/import-thread-main.js'), { workerData, resourceLimits: threadHeap }),
+    start: () => new Worker(join(builtFolder, 'src/server/import-thread-main.js'), { workerData }),
     onCommitted: hub.committedUnseen,
     onTally: metrics.append.committed,
     onError: (error) => log.error({ err: error }, 'the import thread ended'),
