@@ -46,7 +46,7 @@ const maxWaitMs = 300_000;
 /** A provider that asks for longer is asked once an hour. A timer could not hold more than 24 days, and would go off at once. */
 const maxAskedMs = 3_600_000;
 const pollPage = 500;
-/** Where it is never quiet, a step is followed by so many times its own length. */
+/** Where it is never quiet, a step is followed by so many times its own length, and by no more than a burst's: most of a long one was waiting. */
 const restPerStep = 9;
 
 export function createRecallWorker(deps: RecallWorkerDeps, options: RecallWorkerOptions = {}): RecallWorker {
@@ -186,7 +186,7 @@ class Worker implements RecallWorker {
     const { signal } = this.#aborter;
     for (;;) {
       const { endedAt, ms } = this.#lastStep;
-      const shareAt = Math.max(this.#busySince + burstMs, endedAt + restPerStep * ms);
+      const shareAt = Math.max(this.#busySince + burstMs, endedAt + Math.min(restPerStep * ms, burstMs));
       const leftMs = Math.min(this.#committedAt + this.#quietMs, shareAt) - performance.now();
       if (leftMs <= 0) return;
       await wait(leftMs, undefined, { ref: false, signal });

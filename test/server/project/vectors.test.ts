@@ -337,4 +337,30 @@ describeOnEachEngine('vectors', (open) => {
     clearInterval(writing);
     await Promise.all([patient.stop(), quick.stop()]);
   });
+
+  it('[LOG-7] one long step holds back the next ones no longer than a burst does, though writes never pause', async () => {
+    const hub = createHub();
+    const other = await createDatabaseUser(db);
+    const stepped: UserId[] = [];
+    const worker = createRecallWorker(
+      {
+        db,
+        hub,
+        embedder: embedderOf(),
+        now: Date.now,
+        random: () => 0,
+        async stepTexts(userId) {
+          if (stepped.push(userId) === 1) await new Promise((resolve) => setTimeout(resolve, 1_000));
+          return true;
+        },
+        onError: (error: unknown) => expect.fail(String(error)),
+      },
+      { quietMs: 3_600_000, burstMs: 50, concurrency: 1 },
+    );
+    hub.committedUnseen(user.userId, 1);
+    hub.committedUnseen(other.userId, 1);
+    // Nine times the first step would be nine seconds.
+    await expect.poll(() => stepped, { timeout: 5_000 }).toContain(other.userId);
+    await worker.stop();
+  });
 });
