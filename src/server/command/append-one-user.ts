@@ -10,7 +10,7 @@ import { upsertConflicts, upsertMemories } from './append-upserts.ts';
 import type { GuardedPlan } from './guarded-plan.ts';
 
 /** An update that waited for the row looks at its hash again: then it has moved, and nothing is taken. */
-const takeHead: Statement = {
+export const takeHead: Statement = {
   name: 'append-head-of-user',
   text: `update user_heads h set seq = $3::bigint, hash = $4::bytea, clock = $5::bytea, state_hash = $6::bytea, live = $7::bigint
     where h.user_id = $1::uuid and h.hash = $2::bytea

@@ -61,6 +61,12 @@ export interface CollectRequest {
 
 export type AppendRequest = PushRequest | WriteRequest | WritesRequest | CollectRequest;
 
+/** What a request costs a group, in ops. */
+export function opsOf(request: AppendRequest): number {
+  if (request.kind === 'push') return Math.max(1, request.ops.length);
+  return request.kind === 'writes' ? request.writes.length : 1;
+}
+
 export type Decision =
   /** `hlc`: the op's stamp in place of the server's clock, for what was written elsewhere at that time. */
   | { readonly write: Change; readonly erase?: boolean; readonly hlc?: Hlc }
@@ -84,12 +90,6 @@ export interface PushResult {
   readonly head: number;
   /** Counters that were in the log before: first and last, null when all were new. */
   readonly replayed: { readonly first: number; readonly last: number } | null;
-}
-
-/** What a request costs a group, in ops. */
-export function opsOf(request: AppendRequest): number {
-  if (request.kind === 'push') return Math.max(1, request.ops.length);
-  return request.kind === 'writes' ? request.writes.length : 1;
 }
 
 export interface CollectResult {

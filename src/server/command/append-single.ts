@@ -1,21 +1,19 @@
 /**
  * The append of one event of one memory without conflicts, which is what a device that is online writes: the statement of
- * append-statement.ts for one user, with values in place of arrays. It takes PostgreSQL 0.6 of the time (docs/decisions/0017).
+ * append-statement.ts for one user, with values in place of arrays, behind the guard of append-one-user.ts. It takes PostgreSQL 0.6
+ * of the time (docs/decisions/0017).
  */
 import type { Statement } from '../infra/database.ts';
+import { takeHead } from './append-one-user.ts';
 import { eventParams, headParams, memoryRows } from './append-rows.ts';
 import { updateMemory } from './append-upserts.ts';
 import type { GuardedPlan } from './guarded-plan.ts';
 
-/** An update that waited for the row looks at its hash again: then it has moved, and nothing is taken (LOG-1). */
 export const appendSingle: Statement = {
   name: 'append-single',
   text: `
 with head as (
-  update user_heads h set seq = $3::bigint, hash = $4::bytea, clock = $5::bytea, state_hash = $6::bytea, live = $7::bigint
-  where h.user_id = $1::uuid and h.hash = $2::bytea
-    and not exists (select 1 from memories m where m.user_id = $1::uuid and m.id = $8::uuid)
-  returning h.user_id
+  ${takeHead.text}
 ), new_event as (
   insert into events (user_id, seq, device, counter, memory_id, at_ms, kind, prev_seq, wire, meta, salt, hash)
   select user_id, $9::bigint, $10::int, $11::bigint, $12::uuid, $13::bigint, $14::smallint, $15::bigint, $16::bytea, $17::bytea,
@@ -34,12 +32,12 @@ with head as (
 /** @returns the parameters of `appendSingle`, or null when the plans are more than it writes. */
 export function singleParams(plans: readonly GuardedPlan[]): unknown[] | null {
   const [guarded] = plans;
-  if (guarded === undefined || plans.length > 1 || guarded.presumedNew.length > 1) return null;
+  if (guarded === undefined || plans.length > 1) return null;
   const { events, states, conflicts } = guarded.plan;
   if (events.length !== 1 || states.size !== 1 || conflicts.size > 0) return null;
   const [, ...event] = valuesOf(eventParams(plans));
   const [, ...memory] = memoryRows(plans)[0] ?? [];
-  return [...valuesOf(headParams(plans)), guarded.presumedNew[0] ?? null, ...event, ...memory];
+  return [...valuesOf(headParams(plans)), guarded.presumedNew, ...event, ...memory];
 }
 
 const valuesOf = (columns: readonly unknown[][]): unknown[] => columns.map(([value]) => value);

@@ -25,7 +25,7 @@ describeOnEachEngine('append', (open) => {
 
   const dotsOf = (userId: UserId) =>
     database.db.query<DotRow>('select seq, device, counter, meta from events where user_id = $1 order by seq', [userId]);
-  const rowsOf = (table: 'events' | 'memories', userId: UserId) =>
+  const rowsOf = (table: 'events' | 'memories' | 'user_heads', userId: UserId) =>
     database.db.query<Record<string, unknown>>(`select * from ${table} where user_id = $1 order by 2`, [userId]);
 
   it('[LOG-1] concurrent writers on several nodes leave no gap, and every head is the next event’s', async () => {
@@ -148,6 +148,25 @@ describeOnEachEngine('append', (open) => {
       );
       const rows = await rowsOf('memories', user.userId);
       expect(rows.map((row) => [row['content'], row['open_conflicts']])).toEqual(ids.map(() => ['second', 1]));
+      expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true, events: 2 * size });
+    }
+  });
+
+  it('[LOG-1] what was planned on a head that a restore replaced by another of the same seq is planned again', async () => {
+    for (const size of [1, 20, 200]) {
+      const user = await createDatabaseUser(database.db);
+      const some = (content: string) => Array.from({ length: size }, () => op(newMemoryId(), creation(content)));
+      const [empty] = await rowsOf('user_heads', user.userId);
+      const before = createAppendNode(database.db);
+      await before.submit(push(user, 1, 1, 0, some('lost')));
+      for (const table of ['events', 'memories'])
+        await database.db.query(`delete from ${table} where user_id = $1::uuid`, [user.userId]);
+      await database.db.query(
+        'update user_heads set seq = 0, hash = $2::bytea, clock = $3::bytea, state_hash = $4::bytea, live = 0 where user_id = $1::uuid',
+        [user.userId, empty?.['hash'], empty?.['clock'], empty?.['state_hash']],
+      );
+      await createAppendNode(database.db).submit(push(user, 1, 1, 0, some('kept')));
+      expect(await before.submit(push(user, 1, size + 1, 0, some('next')))).toMatchObject({ kind: 'pushed', head: 2 * size });
       expect(await verifyLog(database.db, user.userId)).toMatchObject({ verified: true, events: 2 * size });
     }
   });
