@@ -204,7 +204,7 @@ function answerWith<Input>(
   const send = (answer: AnyAnswer): void =>
     request.server.sendAnswer(() => {
       try {
-        sendAnswer(reply, answer);
+        replyWith(reply, answer);
         request.turn?.end();
       } catch (error) {
         fail(error);
@@ -219,7 +219,7 @@ function answerWith<Input>(
   }
 }
 
-function sendAnswer(reply: FastifyReply, { status, headers, body }: AnyAnswer): void {
+function replyWith(reply: FastifyReply, { status, headers, body }: AnyAnswer): void {
   reply.code(status);
   if (headers !== undefined) reply.headers(headers);
   reply.send(body);
